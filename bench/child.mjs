@@ -1,0 +1,103 @@
+// The measured work, one task per fresh process: node bench/child.mjs TASK '{"file": ...}'. Prints one JSON line.
+import { writeSync } from 'node:fs'
+import { peakMiB } from './measure.mjs'
+
+const values = Float64Array.from({ length: 8 }, (_, i) => i + 0.5)
+const bytes = Buffer.from(values.buffer)
+const nameOf = i => `v${i}`
+const wanted = n => Math.floor(n * 0.777)
+
+/** Milliseconds from before the open to after the first element was read; then a clean close, or a kill with work undone. */
+async function timeOpen(open, { kill }) {
+  const started = performance.now()
+  const { first, dirty, close } = open()
+  const ms = performance.now() - started
+  if (first !== values[0]) throw new Error(`read ${first}`)
+  print({ ms, peak: peakMiB() })
+  if (kill) {
+    await dirty()
+    process.kill(process.pid, 'SIGKILL')
+  }
+  await close()
+}
+
+function print(result) {
+  writeSync(1, JSON.stringify(result))
+}
+
+const tasks = {
+  /** Names n vectors of 8 doubles in a fresh store, from JavaScript. */
+  async createFmalloc({ file, n, kill }) {
+    const { openFmalloc } = await import('rfmalloc')
+    const started = performance.now()
+    const store = openFmalloc(file)
+    for (let i = 0; i < n; i++) store.vector('numeric', values, { name: nameOf(i) })
+    print({ perSecond: (n / (performance.now() - started)) * 1000, peak: peakMiB() })
+    if (kill) process.kill(process.pid, 'SIGKILL')
+    store.close()
+  },
+
+  /** Puts the same bytes under the same keys; committed, not flushed: as safe from a dying process as the other. */
+  async createLmdb({ file, n, kill }) {
+    const { open } = await import('lmdb')
+    const started = performance.now()
+    const db = open({ path: file, encoding: 'binary', noSubdir: true })
+    let last
+    for (let i = 0; i < n; i++) last = db.put(nameOf(i), bytes)
+    await last
+    print({ perSecond: (n / (performance.now() - started)) * 1000, peak: peakMiB() })
+    if (kill) process.kill(process.pid, 'SIGKILL')
+    await db.close()
+  },
+
+  async openFmalloc({ file, n, kill }) {
+    const { openFmalloc } = await import('rfmalloc')
+    const work = () => {
+      const store = openFmalloc(file)
+      const first = store.getVector(nameOf(wanted(n)), 'numeric').get(0)
+      const dirty = () => store.vector('numeric', values, { name: 'dirty', replace: true })
+      return { first, dirty, close: () => store.close() }
+    }
+    await timeOpen(work, { kill })
+  },
+
+  async openLmdb({ file, n, kill }) {
+    const { open } = await import('lmdb')
+    const work = () => {
+      const db = open({ path: file, encoding: 'binary', noSubdir: true })
+      const first = db.getBinary(nameOf(wanted(n))).readDoubleLE(0)
+      return { first, dirty: () => db.put('dirty', bytes), close: () => db.close() }
+    }
+    await timeOpen(work, { kill })
+  },
+
+  /** Sums n doubles by the same loop: in a plain array, and through a view; in turn, after a warm-up. */
+  async viewLoop({ file, n, runs }) {
+    const { openFmalloc } = await import('rfmalloc')
+    const plain = Float64Array.from({ length: n }, (_, i) => i % 1000)
+    const store = openFmalloc(file)
+    const vector = store.vector('numeric', plain, { name: 'x' })
+    const sum = xs => {
+      let total = 0
+      for (let i = 0; i < xs.length; i++) total += xs[i]
+      return total
+    }
+    const time = xs => {
+      const started = performance.now()
+      const total = sum(xs)
+      return { ms: performance.now() - started, total }
+    }
+    const view = vector.view()
+    const samples = []
+    for (let run = -2; run < runs; run++) {
+      const [a, b] = run % 2 === 0 ? [time(plain), time(view)] : [time(view), time(plain)].toReversed()
+      if (a.total !== b.total) throw new Error(`sums differ: ${a.total}, ${b.total}`)
+      if (run >= 0) samples.push({ plain: a.ms, view: b.ms, ratio: a.ms / b.ms })
+    }
+    print({ samples, peak: peakMiB() })
+    store.close()
+  },
+}
+
+const [task, options] = process.argv.slice(2)
+await tasks[task](JSON.parse(options))

@@ -1,0 +1,45 @@
+// `npm run bench`: measures, prints a table, and writes the same as JSON to target/bench.json. `npm run bench -- --write` keeps
+// both: bench/RESULTS.md and bench/results.json. `npm run bench -- view-loop open` measures only those. RFMALLOC_BENCH_DIR says where the stores go
+// (default: the temporary folder); RFMALLOC_BENCH_RUNS how many runs a median is of (default 5).
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { create } from './create.mjs'
+import { machine } from './machine.mjs'
+import { native } from './native.mjs'
+import { open } from './open.mjs'
+import { markdown, table } from './report.mjs'
+import { viewLoop } from './view-loop.mjs'
+
+const benches = { 'view-loop': viewLoop, create, open, native }
+
+const words = process.argv.slice(2)
+const write = words.includes('--write')
+const chosen = words.filter(word => word !== '--write')
+const unknown = chosen.filter(name => !(name in benches))
+if (unknown.length > 0) {
+  console.error(`no bench ${unknown.join(', ')}; there are: ${Object.keys(benches).join(', ')}`)
+  process.exit(2)
+}
+
+const folder = mkdtempSync(join(process.env.RFMALLOC_BENCH_DIR ?? tmpdir(), 'rfmalloc-bench-'))
+const runs = Number(process.env.RFMALLOC_BENCH_RUNS ?? 5)
+const rows = []
+try {
+  for (const name of chosen.length > 0 ? chosen : Object.keys(benches)) {
+    console.error(`measuring ${name} ...`)
+    rows.push(...(await benches[name]({ folder, runs })))
+  }
+} finally {
+  rmSync(folder, { recursive: true, force: true })
+}
+
+const results = { machine: machine(), runs, rows }
+console.log(table(rows))
+const json = `${JSON.stringify(results, null, 2)}\n`
+mkdirSync(new URL('../target/', import.meta.url), { recursive: true })
+writeFileSync(new URL('../target/bench.json', import.meta.url), json)
+if (write) {
+  writeFileSync(new URL('results.json', import.meta.url), json)
+  writeFileSync(new URL('RESULTS.md', import.meta.url), markdown(results))
+}
