@@ -1,5 +1,5 @@
-// Runs every ```js fence of README.md, in order, as a script of its own in one temporary folder: what the README shows, works.
-// Prints "N passed, M failed".
+// Runs every ```js fence of README.md, in order, as a script of its own in one temporary folder, and compares what it prints with
+// the values its comments promise: `console.log(x) // 70`, `// [ 1, 2 ]`, `// true`. Prints "N passed, M failed".
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,6 +11,12 @@ const root = fileURLToPath(new URL('..', import.meta.url))
 const readme = readFileSync(join(root, 'README.md'), 'utf8')
 const fences = [...readme.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(match => match[1])
 
+/** The values promised in a fence, in order; a remark in words promises nothing, nor does what follows a colon. */
+function promised(source) {
+  const comments = [...source.matchAll(/console\.log\(.*\) \/\/ (\[.*\]|-?[\d.]+|true|false|null)(?=$|:)/gm)]
+  return comments.map(match => match[1])
+}
+
 const folder = mkdtempSync(join(tmpdir(), 'rfmalloc-readme-'))
 mkdirSync(join(folder, 'node_modules'))
 symlinkSync(root, join(folder, 'node_modules/rfmalloc'), 'dir')
@@ -19,10 +25,14 @@ const sum = zero()
 fences.forEach((source, i) => {
   const script = join(folder, `fence-${i + 1}.mjs`)
   writeFileSync(script, source)
-  console.log(`\n== fence ${i + 1} ==`)
-  const { status } = spawnSync(process.execPath, [script], { cwd: folder, stdio: 'inherit' })
-  sum[status === 0 ? 'passed' : 'failed']++
+  const options = { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }
+  const { status, stdout } = spawnSync(process.execPath, [script], options)
+  console.log(`== fence ${i + 1}, exit code ${status} ==\n${stdout}`)
+  const lines = stdout.split('\n')
+  const absent = promised(source).filter(value => !lines.includes(value))
+  for (const value of absent) console.log(`not printed: ${value}`)
+  sum[status === 0 && absent.length === 0 ? 'passed' : 'failed']++
 })
 rmSync(folder, { recursive: true, force: true })
-console.log(`\n${closingLine(sum)}`)
+console.log(closingLine(sum))
 process.exitCode = sum.failed === 0 && sum.passed > 0 ? 0 : 1
