@@ -22,7 +22,7 @@ const readers = {
     const counts = /^test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored/.exec(line)
     return counts && { passed: +counts[1], failed: +counts[2], skipped: +counts[3] }
   },
-  // The C tests and our own scripts: "N passed, M failed", perhaps ", K skipped".
+  // The C tests and our own scripts: "N passed, M failed", perhaps ", K skipped". Only the last such line counts: it is the sum.
   plain(line) {
     const counts = /^(?:\w+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/.exec(line)
     return counts && { passed: +counts[1], failed: +counts[2], skipped: +(counts[3] ?? 0) }
@@ -53,7 +53,9 @@ export async function run(reader, command, args, options = {}) {
   const counts = zero()
   for await (const line of createInterface({ input: child.stdout })) {
     console.log(line)
-    add(counts, readers[reader](line))
+    const found = readers[reader](line)
+    if (reader === 'plain') Object.assign(counts, found)
+    else add(counts, found)
   }
   const status = await ended
   if (status !== 0 && counts.failed === 0) counts.failed = 1
