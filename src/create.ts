@@ -1,0 +1,224 @@
+/**
+ * How a vector comes to be: choose its store and place, reserve, fill, commit. If anything throws in between, the temporary is destroyed
+ * and nothing was there. A taken name is refused before anything is built.
+ */
+import { collect, setChunks, CHUNK } from './bulk.js'
+import { checkLength, COMPLEX, isImportable, isTypedArray, type Dtype } from './dtype.js'
+import { fail, isFmallocError, show } from './errors.js'
+import { collectGarbage } from './gc.js'
+import { Handle } from './handle.js'
+import type { Space } from './memory.js'
+import { FACT, facts, native } from './native.js'
+import { checkFlag, checkKeys, isGiven } from './options.js'
+import { convert, type Notes } from './scalar.js'
+import { spaceOf, type Store } from './store.js'
+import { isVector, makeVector, partsOf, type Vector } from './vector.js'
+import { warnMask } from './warnings.js'
+
+/** Where a new vector goes. */
+export interface Place {
+  readonly store: Store
+  readonly name: string | null
+  readonly replace: boolean
+  /** False: it stays a temporary. */
+  readonly commit: boolean
+}
+
+/** UTF-8 bytes of the longest name. */
+const NAME_MAX = 4096
+
+/** Checks a name: any non-empty well-formed Unicode up to 4 096 UTF-8 bytes. */
+export function checkName(name: unknown): string {
+  if (typeof name !== 'string') return fail('ARGUMENT', `name must be a string, not ${show(name)}`)
+  if (name === '') return fail('ARGUMENT', 'name must not be empty')
+  if (/\p{Surrogate}/u.test(name)) fail('ENCODING', `name ${show(name)} contains a lone surrogate`)
+  if (name.length > NAME_MAX / 3 && Buffer.byteLength(name) > NAME_MAX) {
+    fail('ARGUMENT', `name ${show(name)} is longer than ${NAME_MAX} UTF-8 bytes`)
+  }
+  return name
+}
+
+/** Refuses a taken name unless it is to be replaced. */
+export function checkFree(space: Space, name: string, replace: boolean): void {
+  if (!replace && native.has(space.handle, name)) {
+    fail(
+      'EXISTS',
+      `${show(name)} exists in ${space.path}; pass { replace: true } to replace it, or get it with store.get`,
+      { name },
+    )
+  }
+}
+
+/** Checks name and replace of an options object against the store. */
+export function placeIn(store: Store, raw: Readonly<Record<string, unknown>>, commit: boolean): Place {
+  const replace = checkFlag(raw['replace'], false, 'replace')
+  const name = isGiven(raw['name']) ? checkName(raw['name']) : null
+  const space = spaceOf(store)
+  space.checkCreatable()
+  if (name !== null) checkFree(space, name, replace)
+  return { store, name, replace, commit: commit || name !== null }
+}
+
+/** Makes a vector of `length` elements and commits it where the place says so. `fill` writes its elements first. */
+export function build(
+  place: Place,
+  dtype: Dtype,
+  length: number,
+  zero: boolean,
+  fill?: (handle: Handle, vector: Vector) => void,
+): Vector {
+  const space = spaceOf(place.store)
+  reserve(space, dtype.code, length, zero)
+  const pressed = facts[FACT.pressure] === 1
+  const handle = new Handle(space, place.store, null)
+  const vector = adopt(handle)
+  try {
+    if (pressed) relieve('minor')
+    fill?.(handle, vector)
+    if (place.commit) handle.commit(place.name, place.replace)
+    else {
+      handle.check()
+      space.scopes.at(-1)?.note(handle)
+    }
+  } catch (e) {
+    discard(handle)
+    throw e
+  }
+  return vector
+}
+
+/** Makes the facade object of a fresh token and ties them together. */
+export function adopt(handle: Handle): Vector {
+  const vector = makeVector(handle, 0, handle.length)
+  handle.owner = vector
+  native.attach(handle.token, vector)
+  return vector
+}
+
+function discard(handle: Handle): void {
+  try {
+    handle.destroy(false)
+  } catch {
+    // The store was closed meanwhile: the temporary went with it. The first error is the one to report.
+  }
+}
+
+/** Reserves; a full store first gives back what is unreachable. */
+function reserve(space: Space, code: number, length: number, zero: boolean): void {
+  for (const collection of ['minor', 'major'] as const) {
+    try {
+      return native.reserve(space.handle, code, length, zero)
+    } catch (e) {
+      if (!isFmallocError(e, 'ERR_FMALLOC_NO_SPACE')) throw e
+      relieve(collection)
+    }
+  }
+  native.reserve(space.handle, code, length, zero)
+}
+
+function relieve(collection: 'minor' | 'major'): void {
+  collectGarbage(collection)
+  native.sweep()
+}
+
+// ---- the constructor behind store.vector, store.from and createFmallocVector
+
+export const CREATE_KEYS = ['name', 'replace', 'zeroInitialize', 'names'] as const
+
+/** A committed vector from a length or from values, converted as R's `as.*` do. Type and options are checked first. */
+export function createVector(
+  store: Store,
+  dtype: Dtype,
+  source: unknown,
+  options: unknown,
+  operation: string,
+): Vector {
+  const raw = checkKeys(options, CREATE_KEYS, operation)
+  const zero = checkFlag(raw['zeroInitialize'], true, 'zeroInitialize')
+  if (isGiven(raw['names'])) fail('UNSUPPORTED', `${operation}: element names are not there yet`)
+  if (typeof source === 'number') {
+    const length = checkLength(source)
+    return build(placeIn(store, raw, true), dtype, length, zero)
+  }
+  const notes: Notes = { mask: 0 }
+  const filler = fillerOf(dtype, source, notes, operation)
+  const place = placeIn(store, raw, true)
+  const { length, fill } = filler()
+  const vector = build(place, dtype, length, false, fill)
+  warnMask(notes.mask, operation)
+  return vector
+}
+
+interface Filler {
+  readonly length: number
+  readonly fill: (handle: Handle) => void
+}
+
+/** Checks the kind of a source at once; what it returns reads the source. */
+function fillerOf(dtype: Dtype, source: unknown, notes: Notes, operation: string): () => Filler {
+  if (isVector(source)) {
+    const { handle: from, start, length } = partsOf(source)
+    from.check()
+    return () => ({
+      length,
+      fill: handle => {
+        notes.mask |= native.copyRange(handle.token, 0, from.token, start, length)
+      },
+    })
+  }
+  if (isTypedArray(source)) {
+    const pairs = dtype.code === COMPLEX && source instanceof Float64Array
+    if (pairs && source.length % 2 !== 0) {
+      fail(
+        'LENGTH',
+        `${operation}: a Float64Array given as complex holds pairs, but its length ${source.length} is odd`,
+      )
+    }
+    if (isImportable(source))
+      return () => typedFiller(dtype, source, pairs ? source.length / 2 : source.length, notes)
+    return () => arrayFiller(dtype, Array.from(source as Iterable<number | bigint>), notes)
+  }
+  if (Array.isArray(source)) return () => arrayFiller(dtype, source, notes)
+  if (typeof source === 'object' && source !== null && Symbol.iterator in source) {
+    return () => {
+      const { chunks, total } = collect(
+        dtype,
+        source as Iterable<unknown>,
+        (x, at) => convert(dtype.code, x, notes, at),
+        Infinity,
+      )
+      return { length: total, fill: handle => setChunks(handle, 0, chunks) }
+    }
+  }
+  return fail(
+    'ARGUMENT',
+    `${operation}: expected a length, an array, a typed array, an iterable or a Vector, not ${show(source)}`,
+  )
+}
+
+function typedFiller(dtype: Dtype, source: NodeJS.TypedArray, length: number, notes: Notes): Filler {
+  return {
+    length,
+    fill: handle => {
+      if (length === 0) return
+      // A small copy of the same kind is cheaper here than one more native call.
+      if (source instanceof dtype.array && length <= CHUNK)
+        handle.lane(0, length, 0).array.set(source as never)
+      else notes.mask |= native.importArray(handle.token, 0, source, false)
+    },
+  }
+}
+
+function arrayFiller(dtype: Dtype, source: readonly unknown[], notes: Notes): Filler {
+  const { length } = source
+  return {
+    length,
+    fill: handle => {
+      for (let at = 0; at < length; at += CHUNK) {
+        const count = Math.min(CHUNK, length - at)
+        const lane = handle.lane(at, count, at)
+        for (let k = 0; k < count; k++) lane.write(k, convert(dtype.code, source[at + k], notes, at + k))
+      }
+    },
+  }
+}

@@ -1,0 +1,181 @@
+/**
+ * What a vector and its subarrays share: the binding's token, the liveness cell, the place and size of the payload. Knows when the object is
+ * dead and why; makes lanes (private) and user buffers. The facade object that was attached to the token is `owner`: subarrays
+ * hold it through here, so the token lives as long as any of them.
+ */
+import { dtypeOf, type Dtype } from './dtype.js'
+import { fail } from './errors.js'
+import { Lane } from './lane.js'
+import { cellIndex, cellsOf, STRIDE, WINDOW, type Space } from './memory.js'
+import { FACT, facts, native } from './native.js'
+import type { Store } from './store.js'
+import type { Vector } from './vector.js'
+import { PayloadBuffers } from './views.js'
+
+export type State = 'committed' | 'temporary' | 'destroyed' | 'closed'
+
+/** Ids from here on are temporaries and scratch objects: they mean nothing outside this process. */
+export const TEMPORARY_ID = 2 ** 32
+
+export class Handle {
+  readonly space: Space
+  /** null for createMmapVector. */
+  readonly store: Store | null
+  readonly dtype: Dtype
+  readonly token: number
+  /** Elements and bytes of the whole payload; its offset in the data mapping. */
+  readonly length: number
+  readonly nbytes: number
+  readonly off: number
+  readonly cells: Int32Array
+  readonly cell: number
+  readonly cellValue: number
+  /** The attached facade object. */
+  owner: Vector | undefined
+  id: number
+  generation: number
+  #name: string | null
+  #dead: State | undefined
+  #buffers: PayloadBuffers | undefined
+
+  /** Reads the mailbox: call it right after the [facts] call. */
+  constructor(space: Space, store: Store | null, name: string | null) {
+    const cell = facts[FACT.cell] as number
+    this.space = space
+    this.store = store
+    this.token = facts[FACT.token] as number
+    this.off = facts[FACT.off] as number
+    this.nbytes = facts[FACT.nbytes] as number
+    this.length = facts[FACT.length] as number
+    this.id = facts[FACT.id] as number
+    this.generation = facts[FACT.generation] as number
+    this.cellValue = facts[FACT.cellValue] as number
+    this.cell = cellIndex(cell)
+    this.cells = cellsOf(cell)
+    this.dtype = dtypeOf(facts[FACT.type] as number)
+    this.owner = undefined
+    this.#name = name
+    this.#dead = undefined
+    this.#buffers = undefined
+  }
+
+  /** One comparison per element access: the cell changes when the object dies in any thread. */
+  get alive(): boolean {
+    return this.cells[this.cell] === this.cellValue && this.space.open
+  }
+
+  /** Throws CLOSED or DESTROYED unless alive. */
+  check(): void {
+    if (!this.alive) this.fail()
+  }
+
+  /** As {@link check}, and READ_ONLY in a read-only store. */
+  checkWritable(): void {
+    if (!this.alive) this.fail()
+    if (this.space.readOnly)
+      fail('READ_ONLY', `${this.label()} was opened read-only; open the file without readOnly to write`)
+  }
+
+  /** Throws the error of a dead handle. */
+  fail(): never {
+    if (this.state() === 'closed') {
+      return fail(
+        'CLOSED',
+        `closed handle: the store of ${this.label()} is closed; open it again and get the vector by name or ref`,
+      )
+    }
+    return fail('DESTROYED', `closed handle: ${this.label()} was destroyed`)
+  }
+
+  /** Never throws. Notices a death once, and gives this thread's hold back then. */
+  state(): State {
+    if (this.#dead !== undefined) return this.#dead
+    if (!this.space.open) return this.#bury('closed')
+    if (this.cells[this.cell] === this.cellValue) return native.stateOf(this.token)
+    const dead = this.#bury(native.stateOf(this.token) === 'closed' ? 'closed' : 'destroyed')
+    native.release(this.token)
+    return dead
+  }
+
+  #bury(state: State): State {
+    this.#dead = state
+    this.#buffers = undefined
+    return state
+  }
+
+  /** The name in the store; the last known one of a dead object. */
+  get name(): string | null {
+    if (this.alive && this.store !== null) this.#name = native.nameOf(this.token)
+    return this.#name
+  }
+
+  /** How messages call the object. */
+  label(): string {
+    return this.#name === null ? `this ${this.dtype.name} vector` : `vector ${JSON.stringify(this.#name)}`
+  }
+
+  /** Commits a temporary, or names it; the record's id and generation replace the temporary's. */
+  commit(name: string | null, replace: boolean): void {
+    native.commit(this.token, name, replace)
+    this.id = facts[FACT.id] as number
+    this.generation = facts[FACT.generation] as number
+    this.#name = name
+  }
+
+  /** Names or unnames a committed object. */
+  rename(name: string | null, replace: boolean): void {
+    native.rename(this.token, name, replace)
+    this.#name = name
+  }
+
+  /** Ends the object for every thread; false if it was dead already. */
+  destroy(unsafe: boolean): boolean {
+    if (this.state() === 'closed') this.fail()
+    if (this.#dead !== undefined) return false
+    const done = native.destroy(this.token, unsafe)
+    this.#bury('destroyed')
+    native.release(this.token)
+    return done
+  }
+
+  /** Id and generation as they are now: another thread may have committed a temporary. */
+  identity(): { id: number; generation: number } {
+    if (this.alive && this.store !== null) {
+      const now = native.describe(this.token)
+      this.id = now.id
+      this.generation = now.generation
+    }
+    return { id: this.id, generation: this.generation }
+  }
+
+  /** A private lane over payload elements [start, start + count), at most {@link WINDOW} bytes, whose first index is `first`. */
+  lane(start: number, count: number, first: number): Lane {
+    const { code, width } = this.dtype
+    const nbytes = count * width
+    if (this.store === null) {
+      // A file without a store has no segments: its own buffers serve, and the liveness test guards them just the same.
+      const { buffer, base } = this.buffers().covering(start * width, start * width + nbytes)
+      return new Lane(code, buffer, start * width - base, first, count)
+    }
+    const off = this.off + start * width
+    const stride = Math.floor(off / STRIDE)
+    const local = off - stride * STRIDE
+    return new Lane(code, this.space.segment(stride, local + nbytes), local, first, count)
+  }
+
+  /** Elements of one lane. */
+  get span(): number {
+    return WINDOW / this.dtype.width
+  }
+
+  /** The buffers users see. */
+  buffers(): PayloadBuffers {
+    return (this.#buffers ??= new PayloadBuffers(this.token, this.nbytes, buffer => {
+      this.space.users.add(buffer)
+      if (this.store !== null) keepOpen.set(buffer, this.store)
+    }))
+  }
+}
+
+/** A store nobody closed stays open as long as one of its views is reachable. */
+const keepOpen = new WeakMap<ArrayBuffer, Store>()

@@ -1,0 +1,198 @@
+/**
+ * The only import of the addon. Declares the binding's contract, loads it with an error that says what to do, and wraps every function so
+ * that its errors become FmallocError. Numbers, strings and typed arrays cross here; no semantics.
+ *
+ * A *token* is a small integer naming an object this thread holds; a *store handle* names an open store of this thread. Functions marked
+ * [facts] write their answer into the mailbox `facts` instead of building an object: creating a small vector must stay under 3 µs.
+ */
+import { createRequire } from 'node:module'
+import { FmallocError, fromNative } from './errors.js'
+import type { AllocationRecord, Mode, VerifyReport } from './types.js'
+
+/** Positions in the mailbox. */
+export const FACT = {
+  token: 0,
+  off: 1,
+  nbytes: 2,
+  cell: 3,
+  cellValue: 4,
+  type: 5,
+  length: 6,
+  id: 7,
+  generation: 8,
+  state: 9,
+  pressure: 10,
+  kind: 11,
+} as const
+
+export interface StoreFacts {
+  handle: number
+  path: string
+  uuid: string
+  mode: Mode
+  readOnly: boolean
+  created: boolean
+  capacity: number | null
+  maxSize: number
+}
+
+export interface NativeOpen {
+  mode?: Mode
+  capacity?: number
+  maxSize?: number
+  readOnly?: boolean
+  create?: boolean
+  /** Milliseconds; -1 is off. */
+  syncEvery?: number
+}
+
+export interface NativeInfo {
+  filepath: string
+  uuid: string
+  mode: Mode
+  mappedBytes: number
+  closeRequested: boolean
+  liveVectors: number
+  externalRefs: number
+  catalogHeadOffset: number
+  catalogCount: number
+  catalogEpoch: number
+  runtimeOpen: boolean
+  nbytes: number
+  maxSize: number
+  named: number
+}
+
+export interface NativeDescription {
+  catalogOffset: number
+  payloadOffset: number
+  generation: number
+  id: number
+  recoverable: boolean
+  dataptrExposed: boolean
+  maybeDirty: boolean
+}
+
+/** The binding. */
+export interface Native {
+  factsBuffer(): ArrayBuffer
+  /** Liveness cells of all objects, 65 536 int32 a chunk; private to the facade. */
+  cells(chunk: number): ArrayBuffer
+
+  storeOpen(path: string, o: NativeOpen): StoreFacts
+  storeAnonymous(dir: string): StoreFacts
+  storeClose(handle: number): void
+  storeDrain(handle: number): boolean
+  storeSyncNow(handle: number): number
+  storeSync(handle: number): Promise<void>
+  storeFlush(handle: number): void
+  storeInfo(handle: number): NativeInfo
+  storeAllocations(handle: number): AllocationRecord[]
+  storeSummary(handle: number): Record<string, number | boolean | string>
+  storeVerify(handle: number): VerifyReport
+  storeVerifyAsync(handle: number): Promise<VerifyReport>
+  /** A private buffer over the data mapping from `stride` * 3 GiB; may be asked again with more bytes. */
+  segment(handle: number, stride: number, nbytes: number): ArrayBuffer
+  /** Detaches a private buffer; never used on a user's. */
+  detach(ab: ArrayBuffer): void
+  exitSync(): void
+  /** Frees temporaries whose facade objects are unreachable; bytes freed. */
+  sweep(): number
+
+  names(handle: number): string[]
+  has(handle: number, name: string): boolean
+  /** The live facade object, or 1 with a new token in [facts]. */
+  getByName(handle: number, name: string): object | 1 | undefined
+  getById(handle: number, id: number, generation: number): object | 1
+  getTemporary(handle: number, id: number, generation: number): object | 1
+
+  /** [facts] */
+  reserve(handle: number, type: number, len: number, zero: boolean): void
+  /** Weakly ties the facade object to its token. */
+  attach(token: number, facade: object): void
+  /** [facts 7, 8, 9] */
+  commit(token: number, name: string | null, replace: boolean): void
+  rename(token: number, name: string | null, replace: boolean): void
+  destroy(token: number, unsafe: boolean): boolean
+  release(token: number): void
+  nameOf(token: number): string | null
+  stateOf(token: number): 'committed' | 'temporary' | 'destroyed' | 'closed'
+  describe(token: number): NativeDescription
+  /** An external buffer over payload bytes; pins the extent until it is collected. */
+  userBuffer(token: number, start: number, nbytes: number): ArrayBuffer
+
+  fill(token: number, start: number, end: number, pattern: Uint8Array): void
+  copyRange(dst: number, dstIdx: number, src: number, srcStart: number, n: number): number
+  importArray(dst: number, dstIdx: number, src: ArrayBufferView, exact: boolean): number
+  exportRange(src: number, start: number, n: number, target: ArrayBufferView): void
+  equals(a: number, aStart: number, b: number, bStart: number, n: number): boolean
+  advise(token: number, startByte: number, endByte: number, advice: string): void
+  prefetch(token: number, startByte: number, endByte: number): Promise<void>
+  /** [facts] */
+  mmapOpen(path: string, type: number, len: number | null, readOnly: boolean): void
+  mmapPath(token: number): string
+}
+
+function load(): Native {
+  try {
+    return createRequire(import.meta.url)('#native') as Native
+  } catch (cause) {
+    throw new FmallocError(
+      'ERR_FMALLOC_NATIVE',
+      `rfmalloc's native addon could not be loaded on ${process.platform}-${process.arch}, Node ${process.version}. ` +
+        'Either the package of this platform is missing (reinstall without --omit=optional and on this machine, not copied from ' +
+        'another) or it was never built (npm run build:native; needs Rust and a C compiler). The cause says which.',
+      { platform: process.platform, arch: process.arch, node: process.version },
+      { cause },
+    )
+  }
+}
+
+function guard<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R {
+  return (...args) => {
+    try {
+      const result = fn(...args)
+      return result instanceof Promise ? (result.catch(rethrow) as R) : result
+    } catch (e) {
+      throw fromNative(e)
+    }
+  }
+}
+
+/** Only element work and the life of one vector are called a million times a second; none of those return promises. */
+function guardHot<A extends unknown[], R>(fn: (...args: A) => R): (...args: A) => R {
+  return (...args) => {
+    try {
+      return fn(...args)
+    } catch (e) {
+      throw fromNative(e)
+    }
+  }
+}
+
+function rethrow(e: unknown): never {
+  throw fromNative(e)
+}
+
+const ASYNC = new Set<string>(['storeSync', 'storeVerifyAsync', 'prefetch'])
+
+function wrap(binding: Native): Native {
+  const wrapped: Record<string, unknown> = {}
+  for (const [name, fn] of Object.entries(binding) as [string, unknown][]) {
+    if (typeof fn !== 'function') continue
+    const call = fn as (...args: unknown[]) => unknown
+    wrapped[name] = ASYNC.has(name) ? guard(call) : guardHot(call)
+  }
+  return wrapped as unknown as Native
+}
+
+/** The binding, its errors translated. */
+export const native: Native = wrap(load())
+
+/** The mailbox of this thread: read it at once after a [facts] call, before anything else runs. */
+export const facts = new Float64Array(native.factsBuffer())
+
+// Node 26: the first detach of any buffer in a thread leaves loops that were already hot several times slower for good. Detach one
+// before any can be.
+const dummy = new ArrayBuffer(8)
+structuredClone(dummy, { transfer: [dummy] })

@@ -1,0 +1,120 @@
+/**
+ * References: the way from a plain object back to a vector, in another thread, another process or tomorrow. Every field is checked; a refused
+ * reference leaves everything as it was: a store that had to be opened for it is closed again, nothing is created.
+ */
+import { knownType, LENGTH_MAX } from './dtype.js'
+import { fail, isFmallocError, show } from './errors.js'
+import { checkKeys, checkPath, isGiven, parseOpen } from './options.js'
+import type { DataFrame, List, Matrix } from './shapes.js'
+import { findOpen, getById, openStore, type Store } from './store.js'
+import { TEMPORARY_ID } from './handle.js'
+import type { DataFrameRef, ListRef, OpenRefOptions, Schema, Type, VectorRef } from './types.js'
+import type { Vector } from './vector.js'
+
+const REF_KEYS = [
+  'mode',
+  'maxSize',
+  'readOnly',
+  'durability',
+  'syncEvery',
+  'unsynced',
+  'lockTimeout',
+  'path',
+] as const
+
+/**
+ * The vector a reference names. Prefers a store already open here with the same uuid; else opens the file (writable unless
+ * `readOnly`; `path` if it was moved) and never creates it. Throws ARGUMENT for what is no reference, NOT_FOUND for a missing
+ * file, OTHER_STORE for a file that is another store, STALE_REF for an object that is gone.
+ *
+ * @example
+ * const v = openRef(workerData)
+ */
+export function openRef<T extends Type>(ref: VectorRef<T, 'matrix'>, o?: OpenRefOptions): Matrix<T>
+export function openRef<T extends Type>(ref: VectorRef<T>, o?: OpenRefOptions): Vector<T>
+export function openRef<C extends Schema>(ref: DataFrameRef<C>, o?: OpenRefOptions): DataFrame<C>
+export function openRef(ref: ListRef, o?: OpenRefOptions): List
+export function openRef(ref: unknown, o?: OpenRefOptions): unknown {
+  const checked = checkRef(ref)
+  const raw = checkKeys(o, REF_KEYS, 'openRef')
+  const { path: _path, ...open } = raw
+  const native = parseOpen(open, 'openRef')
+  native.create = false
+  const path = isGiven(raw['path']) ? checkPath(raw['path']) : checked.path
+
+  const here = findOpen(checked.uuid)
+  if (here !== undefined) {
+    if (isGiven(raw['readOnly']) && here.readOnly !== raw['readOnly']) {
+      fail('MODE', `${here.path} is open ${here.readOnly ? 'read-only' : 'writable'} in this process`)
+    }
+    return resolve(here, checked)
+  }
+  if (path === '') fail('STALE_REF', 'the reference names an anonymous scratch file that is gone')
+  const store = openFor(path, native, checked, isGiven(raw['mode']))
+  try {
+    if (store.uuid !== checked.uuid) {
+      fail(
+        'OTHER_STORE',
+        `${path} is another store (uuid ${store.uuid}), not the one the reference names (${checked.uuid})`,
+      )
+    }
+    return resolve(store, checked)
+  } catch (e) {
+    store.close()
+    throw e
+  }
+}
+
+type OpenArguments = ReturnType<typeof parseOpen>
+
+/** A reference does not say the mode: one to a temporary may lie in a scratch file. */
+function openFor(path: string, native: OpenArguments, ref: VectorRef, modeGiven: boolean): Store {
+  try {
+    return openStore(path, native)
+  } catch (e) {
+    if (modeGiven || !ref.temporary || !isFmallocError(e, 'ERR_FMALLOC_MODE')) throw e
+    return openStore(path, { ...native, mode: 'scratch' })
+  }
+}
+
+function resolve(store: Store, ref: VectorRef): Vector {
+  const vector = getById(store, ref.id, ref.generation, ref.temporary)
+  const end = ref.start + ref.length
+  if (vector.type !== ref.type || end > vector.length) {
+    fail(
+      'STALE_REF',
+      `the reference says ${ref.type}, elements ${ref.start} to ${end}; the object is ${vector.type} of length ${vector.length}`,
+      { type: vector.type, length: vector.length },
+    )
+  }
+  return ref.start === 0 && ref.length === vector.length ? vector : vector.subarray(ref.start, end)
+}
+
+/** Checks the shape of a reference; ARGUMENT for a forged one, before anything is opened. */
+export function checkRef(ref: unknown): VectorRef {
+  if (typeof ref !== 'object' || ref === null)
+    return fail('ARGUMENT', `expected a reference (vector.ref), not ${show(ref)}`)
+  const r = ref as Record<string, unknown>
+  if (r['kind'] === 'matrix' || r['kind'] === 'array' || r['kind'] === 'list' || r['kind'] === 'dataFrame') {
+    fail('UNSUPPORTED', `a reference to a ${r['kind']} cannot be opened yet`)
+  }
+  require(r['kind'] === 'vector', 'kind', r)
+  require(typeof r['uuid'] === 'string' && /^[0-9a-f-]{32,36}$/.test(r['uuid']), 'uuid', r)
+  require(typeof r['path'] === 'string' && !r['path'].includes('\0'), 'path', r)
+  require(isCount(r['id'], Number.MAX_SAFE_INTEGER), 'id', r)
+  require(isCount(r['generation'], Number.MAX_SAFE_INTEGER), 'generation', r)
+  require(r['temporary'] === (r['id'] as number) >= TEMPORARY_ID, 'temporary', r)
+  require(knownType(r['type']) !== undefined, 'type', r)
+  require(isCount(r['length'], LENGTH_MAX), 'length', r)
+  require(isCount(r['start'], LENGTH_MAX), 'start', r)
+  require(r['dim'] === null, 'dim', r)
+  return ref as VectorRef
+}
+
+function require(holds: boolean, field: string, ref: Record<string, unknown>): asserts holds {
+  if (!holds) fail('ARGUMENT', `not a valid reference: ${field} is ${show(ref[field])}`, { field })
+}
+
+function isCount(x: unknown, max: number): boolean {
+  return typeof x === 'number' && Number.isInteger(x) && x >= 0 && x <= max
+}

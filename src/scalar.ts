@@ -1,0 +1,252 @@
+/**
+ * One JavaScript value into one element. Two rules live here: *exact* (set, write, fill, map: what does not convert without loss is
+ * refused) and *R's as.** (constructors: truncate, make NA, note a warning). Pure functions over values; bulk conversion of typed arrays
+ * and vectors is the binding's.
+ *
+ * An encoded element is a number (logical: 0 or 1), a complex pair, or null for NA.
+ */
+import { COMPLEX, dtypeOf, INTEGER, LOGICAL, NUMERIC, RAW } from './dtype.js'
+import { fail, show } from './errors.js'
+import { INT_MAX } from './na.js'
+import type { Complex, Int, RIndex } from './types.js'
+import { NOTES } from './warnings.js'
+
+export type Encoded = number | Complex | null
+
+/**
+ * R's `1L`: marks a whole number as integer where a plain number would count as numeric. Throws VALUE unless it is a whole
+ * number within ±2147483647.
+ */
+export function int(value: number): Int {
+  if (!Number.isInteger(value) || Math.abs(value) > INT_MAX) {
+    fail('VALUE', `int(${show(value)}): an integer is a whole number from -2147483647 to 2147483647`)
+  }
+  return Object.freeze({ int: value + 0 })
+}
+
+/** Subscripts of {@link rIndex} objects, kept out of the public shape. */
+const subscripts = new WeakMap<RIndex, readonly (number | null)[] | Float64Array>()
+
+/**
+ * Wraps R's 1-based subscript: zeros drop, negatives exclude, fractions truncate. Copied. Throws SUBSCRIPT for anything but
+ * numbers and null.
+ */
+export function rIndex(subscript: number | readonly (number | null)[] | Float64Array): RIndex {
+  const list = typeof subscript === 'number' ? [subscript] : subscript
+  if (!Array.isArray(list) && !(list instanceof Float64Array)) {
+    fail('SUBSCRIPT', `rIndex takes numbers, not ${show(subscript)}`)
+  }
+  const copy = list instanceof Float64Array ? list.slice() : Array.from(list as readonly (number | null)[])
+  for (const x of copy)
+    if (x !== null && typeof x !== 'number')
+      fail('SUBSCRIPT', `rIndex takes numbers and null, not ${show(x)}`)
+  const index: RIndex = Object.freeze({ rIndex: true })
+  subscripts.set(index, copy)
+  return index
+}
+
+/** The subscript an {@link rIndex} object wraps. */
+export function subscriptOf(index: RIndex): readonly (number | null)[] | Float64Array {
+  return subscripts.get(index) ?? fail('SUBSCRIPT', 'not an index made by rIndex()')
+}
+
+/** Whether `x` is an {@link int}. */
+export function isInt(x: unknown): x is Int {
+  return typeof x === 'object' && x !== null && typeof (x as Int).int === 'number'
+}
+
+/** Whether `x` is a complex number. */
+export function isComplex(x: unknown): x is Complex {
+  return (
+    typeof x === 'object' &&
+    x !== null &&
+    typeof (x as Complex).re === 'number' &&
+    typeof (x as Complex).im === 'number'
+  )
+}
+
+// ---- exact
+
+/** The encoded element, or undefined if the value does not convert exactly. */
+export function tryExact(code: number, value: unknown): Encoded | undefined {
+  switch (typeof value) {
+    case 'number':
+      return exactNumber(code, value)
+    case 'boolean':
+      return exactNumber(code, value ? 1 : 0)
+    case 'bigint': {
+      const n = Number(value)
+      return BigInt(n) === value ? exactNumber(code, n) : undefined
+    }
+    case 'object':
+      if (value === null) return code === RAW ? undefined : null
+      if (isComplex(value)) {
+        if (code === COMPLEX) return value
+        return value.im === 0 ? exactNumber(code, value.re) : undefined
+      }
+      return isInt(value) ? exactNumber(code, value.int) : undefined
+    default:
+      return undefined
+  }
+}
+
+function exactNumber(code: number, n: number): Encoded | undefined {
+  switch (code) {
+    case NUMERIC:
+      return n
+    case INTEGER:
+      return Number.isInteger(n) && Math.abs(n) <= INT_MAX ? n : undefined
+    case LOGICAL:
+      return n === 0 || n === 1 ? n : undefined
+    case RAW:
+      return (n & 255) === n ? n : undefined
+    default:
+      return { re: n, im: 0 }
+  }
+}
+
+/** As {@link tryExact}; throws VALUE naming the value, the type and, if given, the element. */
+export function exact(code: number, value: unknown, at?: number): Encoded {
+  const encoded = tryExact(code, value)
+  return encoded === undefined ? inexact(code, value, at) : encoded
+}
+
+/** Throws the VALUE error of {@link exact}. */
+export function inexact(code: number, value: unknown, at?: number): never {
+  const what =
+    typeof value === 'object' && value !== null && !Array.isArray(value) ? describePair(value) : show(value)
+  const where = at === undefined ? '' : ` (element ${at})`
+  const { name } = dtypeOf(code)
+  const hint =
+    value === undefined
+      ? 'undefined is never NA: write null'
+      : value === null
+        ? 'raw has no NA'
+        : `it does not convert exactly to ${name}`
+  return fail(
+    'VALUE',
+    `cannot write ${what}${where} into a ${name} vector: ${hint}`,
+    at === undefined ? {} : { index: at },
+  )
+}
+
+function describePair(value: object): string {
+  if (isComplex(value)) return `${value.re}${value.im < 0 ? '' : '+'}${value.im}i`
+  return isInt(value) ? `int(${value.int})` : show(value)
+}
+
+// ---- R's as.*
+
+/** Collects the warnings of one conversion: bits of {@link NOTES}. */
+export interface Notes {
+  mask: number
+}
+
+/** Converts as R's `as.logical`, `as.integer`, ... do. Throws VALUE for what is no value at all (undefined, objects). */
+export function convert(code: number, value: unknown, notes: Notes, at?: number): Encoded {
+  switch (typeof value) {
+    case 'number':
+      return convertNumber(code, value, notes)
+    case 'boolean':
+      return convertNumber(code, value ? 1 : 0, notes)
+    case 'bigint': {
+      const n = Number(value)
+      if (code !== LOGICAL && Math.abs(n) > Number.MAX_SAFE_INTEGER && BigInt(n) !== value)
+        notes.mask |= NOTES.precisionLoss
+      return convertNumber(code, n, notes)
+    }
+    case 'string':
+      return convertText(code, value, notes)
+    case 'object':
+      if (value === null) return missing(code, notes)
+      if (isComplex(value)) return convertComplex(code, value, notes)
+      if (isInt(value)) return convertNumber(code, value.int, notes)
+      return inexact(code, value, at)
+    default:
+      return inexact(code, value, at)
+  }
+}
+
+function missing(code: number, notes: Notes): Encoded {
+  if (code !== RAW) return null
+  notes.mask |= NOTES.rawRange
+  return 0
+}
+
+function convertNumber(code: number, n: number, notes: Notes): Encoded {
+  switch (code) {
+    case NUMERIC:
+      return n
+    case INTEGER: {
+      if (Number.isNaN(n)) return null
+      const whole = Math.trunc(n)
+      if (Math.abs(whole) <= INT_MAX) return whole
+      notes.mask |= NOTES.integerRange
+      return null
+    }
+    case LOGICAL:
+      return Number.isNaN(n) ? null : n === 0 ? 0 : 1
+    case RAW: {
+      const whole = Math.trunc(n)
+      if (whole >= 0 && whole <= 255) return whole
+      notes.mask |= NOTES.rawRange
+      return 0
+    }
+    default:
+      return { re: n, im: 0 }
+  }
+}
+
+function convertComplex(code: number, z: Complex, notes: Notes): Encoded {
+  if (code === COMPLEX) return z
+  if (code === LOGICAL)
+    return Number.isNaN(z.re) || Number.isNaN(z.im) ? null : z.re === 0 && z.im === 0 ? 0 : 1
+  if (z.im !== 0) notes.mask |= NOTES.imaginaryDiscarded
+  return convertNumber(code, z.re, notes)
+}
+
+const TRUE = new Set(['T', 'TRUE', 'true', 'True'])
+const FALSE = new Set(['F', 'FALSE', 'false', 'False'])
+
+function convertText(code: number, text: string, notes: Notes): Encoded {
+  if (code === LOGICAL) return TRUE.has(text) ? 1 : FALSE.has(text) ? 0 : null
+  const trimmed = text.trim()
+  if (trimmed === '') return missing(code, notes)
+  const n = parseNumber(trimmed)
+  if (n !== undefined) return convertNumber(code, n, notes)
+  if (code === COMPLEX) {
+    const z = parseComplex(trimmed)
+    if (z !== undefined) return z
+  }
+  notes.mask |= NOTES.naCoercion
+  return missing(code, notes)
+}
+
+const DIGITS = String.raw`(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`
+const DECIMAL = new RegExp(`^[+-]?${DIGITS}$`)
+const PAIR = new RegExp(`^([+-]?${DIGITS})([+-]${DIGITS})i$`)
+const IMAGINARY = new RegExp(`^([+-]?${DIGITS})i$`)
+const HEX = /^([+-]?)0[xX]([0-9a-fA-F]+)(?:\.([0-9a-fA-F]*))?(?:[pP]([+-]?\d+))?$/
+
+/** A number as R reads it: decimal, hex, hex float, Inf, infinity, NaN in any case; undefined otherwise. */
+function parseNumber(text: string): number | undefined {
+  if (DECIMAL.test(text)) return Number(text)
+  const hex = HEX.exec(text)
+  if (hex !== null) {
+    const fraction = hex[3] ?? ''
+    let n = 0
+    for (const digit of `${hex[2] ?? ''}${fraction}`) n = n * 16 + Number.parseInt(digit, 16)
+    return (hex[1] === '-' ? -1 : 1) * n * 2 ** (Number(hex[4] ?? 0) - 4 * fraction.length)
+  }
+  const special = /^([+-]?)(inf|infinity|nan)$/i.exec(text)
+  if (special === null) return undefined
+  if ((special[2] as string).toLowerCase() === 'nan') return Number.NaN
+  return special[1] === '-' ? -Infinity : Infinity
+}
+
+function parseComplex(text: string): Complex | undefined {
+  const pair = PAIR.exec(text)
+  if (pair !== null) return { re: Number(pair[1]), im: Number(pair[2]) }
+  const imaginary = IMAGINARY.exec(text)
+  return imaginary === null ? undefined : { re: 0, im: Number(imaginary[1]) }
+}

@@ -1,0 +1,329 @@
+/**
+ * The R-named layer: R's positions, one line each onto the classes, with R's order of checks. An options object may stand at the first optional
+ * position.
+ */
+import { createVector } from './create.js'
+import { checkLength, parseType } from './dtype.js'
+import { fail, show } from './errors.js'
+import { getDefault, requireDefault, setDefault } from './home.js'
+import { native } from './native.js'
+import { checkFlag, checkKeys, checkPath, isGiven, parseOpen } from './options.js'
+import { setConverted, fillConverted } from './assign.js'
+import type { ColumnInput, DataFrame, List, Matrix, NdArray } from './shapes.js'
+import { drainStore, isStore, openStore, runtimeInfo, spaceOf, type Store } from './store.js'
+import type {
+  AllocationRecord,
+  Canon,
+  Diagnosis,
+  Dimnames,
+  FixedType,
+  Index,
+  Mode,
+  OpenOptions,
+  Operand,
+  RType,
+  RuntimeInfo,
+  Type,
+  TypeName,
+} from './types.js'
+import { refusal } from './unsupported.js'
+import { isVector, partsOf, type Vector } from './vector.js'
+import { warn } from './warnings.js'
+
+/** undefined: R's default 'integer'; a computed string gives Vector<Type>. */
+export type Kind = TypeName | (string & {}) | undefined
+export type Typed<A> = A extends undefined ? 'integer' : Canon<A>
+export type VectorOf<A> = A extends 'list' ? List : Vector<Typed<A>>
+/** runtime omitted or null: the thread's default. */
+export interface Rt {
+  runtime?: Store | null
+  zeroInitialize?: boolean
+}
+export type RtDim = Rt & { dimnames?: Dimnames }
+export interface FrameOptions {
+  rowNames?: readonly string[]
+  checkNames?: boolean
+  stringsAsFactors?: false
+  runtime?: Store
+}
+export interface AsOptions {
+  nrow?: number
+  ncol?: number
+  dim?: readonly number[]
+  dimnames?: Dimnames
+  copy?: boolean
+}
+
+// ---- runtimes
+
+/**
+ * Opens a store, creating the file if there is none. The same file opened again shares the mapping. Throws MODE, LOCKED (another
+ * process), NOT_FOUND, NOT_A_STORE, CORRUPT, TRUNCATED, VERSION; a refused file stays as it was.
+ *
+ * @example
+ * const store = openFmalloc('cohort.fm')
+ * const reader = openFmalloc('other.fm', { readOnly: true })
+ */
+export function openFmalloc(filepath: string | URL, sizeGb?: number | OpenOptions, mode?: Mode): Store {
+  return openStore(checkPath(filepath), parseOpen(openOptions(sizeGb, mode), 'openFmalloc'))
+}
+
+function openOptions(sizeGb: unknown, mode: unknown): OpenOptions {
+  if (typeof sizeGb !== 'object' || sizeGb === null) {
+    return {
+      ...(isGiven(sizeGb) && { sizeGb: sizeGb as number }),
+      ...(isGiven(mode) && { mode: mode as Mode }),
+    }
+  }
+  const options = sizeGb as OpenOptions
+  if (!isGiven(mode)) return options
+  if (isGiven(options.mode) && options.mode !== mode) {
+    fail('ARGUMENT', `mode is given twice: ${show(options.mode)} and ${show(mode)}`)
+  }
+  return { ...options, mode: mode as Mode }
+}
+
+/** Opens a store and makes it the thread's default; whether the file was newly initialised. An earlier default is cleaned up, with a warning. */
+export function initFmalloc(filepath: string | URL, sizeGb?: number | OpenOptions, mode?: Mode): boolean {
+  const before = getDefault()
+  const store = openStore(checkPath(filepath), parseOpen(openOptions(sizeGb, mode), 'initFmalloc'))
+  setDefault(store)
+  if (before !== null) {
+    warn(
+      'already-initialized',
+      'fmalloc already initialized; cleaning up the previous default runtime',
+      'initFmalloc',
+    )
+    drainStore(before)
+  }
+  return store.created
+}
+
+/** R's rule: no new vectors; mapping and lock stay until the last vector is collected. Nothing to clean up is no error. */
+export function cleanupFmalloc(runtime?: Store | null): void {
+  const store = isGiven(runtime) ? checkStore(runtime) : getDefault()
+  if (store === null) return
+  if (store === getDefault()) setDefault(null)
+  drainStore(store)
+}
+
+/** The thread's default store, or null. */
+export function fmallocDefaultRuntime(): Store | null {
+  return getDefault()
+}
+
+/** Whether `x` is a store. Never throws. */
+export function isFmallocRuntime(x: unknown): x is Store {
+  return isStore(x)
+}
+
+/** Whether `x` is a file-backed vector or list. Never throws. */
+export function isFmallocVector(x: unknown): x is Vector | List {
+  return isVector(x)
+}
+
+function checkStore(runtime: unknown): Store {
+  return isStore(runtime)
+    ? runtime
+    : fail('ARGUMENT', `runtime must be a store from openFmalloc, not ${show(runtime)}`)
+}
+
+function storeOf(runtime: unknown): Store {
+  return isGiven(runtime) ? checkStore(runtime) : requireDefault()
+}
+
+function vectorOf(x: unknown, operation: string): Vector {
+  return isVector(x) ? x : fail('ARGUMENT', `${operation}: expected a file-backed vector, not ${show(x)}`)
+}
+
+// ---- vectors
+
+/** A committed, unnamed vector of zeros. Arguments are checked before the runtime. */
+export function createFmallocVector<A extends Kind>(
+  type: A,
+  length: number,
+  runtime?: Store | Rt | null,
+  zeroInitialize?: boolean,
+): VectorOf<A> {
+  const dtype = parseType(type ?? 'integer')
+  const count = checkLength(length)
+  const options: Rt = isStore(runtime) ? { runtime } : isGiven(runtime) ? runtimeOptions(runtime) : {}
+  const zero = checkFlag(zeroInitialize ?? options.zeroInitialize, true, 'zeroInitialize')
+  const store = storeOf(options.runtime)
+  return createVector(
+    store,
+    dtype,
+    count,
+    { zeroInitialize: zero },
+    'createFmallocVector',
+  ) as Vector<Type> as VectorOf<A>
+}
+
+function runtimeOptions(x: unknown): Rt {
+  if (typeof x !== 'object') checkStore(x)
+  return checkKeys(x, ['runtime', 'zeroInitialize'], 'createFmallocVector') as Rt
+}
+
+/** True when a live vector was destroyed, false when it was already. */
+export function destroyFmallocVector(x: Vector | List, unsafe?: boolean): boolean {
+  return vectorOf(x, 'destroyFmallocVector').destroy({ unsafe: checkFlag(unsafe, false, 'unsafe') })
+}
+
+/** The store a vector belongs to. Throws ARGUMENT for one without. */
+export function fmallocRuntime(x: Vector | List): Store {
+  return (
+    vectorOf(x, 'fmallocRuntime').store ??
+    fail('ARGUMENT', 'fmallocRuntime: a plain file belongs to no runtime')
+  )
+}
+
+export function fmallocVectorType(x: Vector | List): RType | 'list' {
+  return vectorOf(x, 'fmallocVectorType').type as RType
+}
+
+export function fmallocVectorLength(x: Vector | List): number {
+  return vectorOf(x, 'fmallocVectorLength').length
+}
+
+/** R's fields, in camel case. Offsets and sizes in bytes. */
+export function fmallocVectorInfo(
+  x: Vector | List,
+): Readonly<Record<string, string | number | boolean | null>> {
+  const v = vectorOf(x, 'fmallocVectorInfo')
+  const { handle, start } = partsOf(v)
+  handle.check()
+  const now = native.describe(handle.token)
+  return Object.freeze({
+    type: v.type,
+    sexptype: handle.dtype.sexptype,
+    length: v.length,
+    payloadNbytes: v.nbytes,
+    payloadOffset: now.payloadOffset + start * handle.dtype.width,
+    catalogOffset: now.catalogOffset,
+    generation: now.generation,
+    runtimeUuid: handle.store?.uuid ?? null,
+    runtimeMode: handle.store?.mode ?? null,
+    runtimeFilepath: handle.space.path,
+    runtimeOpen: handle.space.open,
+    parentRefs: 0,
+    dataptrExposed: now.dataptrExposed,
+    maybeDirty: now.maybeDirty,
+    recoverable: now.recoverable,
+  })
+}
+
+// ---- in place
+
+/** Writes in place, 0-based, values converted as R does; all positions are checked first. Text is refused. Returns x. */
+export function fmallocSet<V extends Vector<FixedType>>(x: V, i: Index, value: Operand): V {
+  setConverted(vectorOf(x, 'fmallocSet'), i, value)
+  return x
+}
+
+/** Fills in place with one value, converted as R does. Returns x. */
+export function fmallocFill<V extends Vector<FixedType>>(x: V, value: Operand): V {
+  fillConverted(vectorOf(x, 'fmallocFill'), value)
+  return x
+}
+
+const ADVICE: readonly unknown[] = ['sequential', 'willneed', 'dontneed']
+
+/** Advice for payload bytes [offset, offset + nbytes); null is up to the end. Never changes data. */
+export function fmallocStorageAdvise(
+  x: Vector<FixedType>,
+  advice: 'sequential' | 'willneed' | 'dontneed',
+  offset: number = 0,
+  nbytes?: number | null,
+): void {
+  const v = vectorOf(x, 'fmallocStorageAdvise')
+  if (!ADVICE.includes(advice)) fail('ARGUMENT', `advice must be ${ADVICE.join(', ')}, not ${show(advice)}`)
+  const from = checkLength(offset, 'offset')
+  const count = isGiven(nbytes) ? checkLength(nbytes, 'nbytes') : Math.max(0, v.nbytes - from)
+  const { handle, start } = partsOf(v)
+  handle.check()
+  if (from + count > v.nbytes) {
+    fail('OUT_OF_BOUNDS', `bytes ${from} to ${from + count} are not within the payload of ${v.nbytes} bytes`)
+  }
+  const base = start * handle.dtype.width
+  if (count > 0) native.advise(handle.token, base + from, base + from + count, advice)
+}
+
+// ---- the whole store
+
+/** The durability barrier; `wait: false` only starts writing back. Returns mapped bytes. */
+export function fmallocSync(runtime?: Store | null, wait?: boolean): number {
+  const blocking = checkFlag(wait, true, 'wait')
+  const store = storeOf(runtime)
+  spaceOf(store).checkAccepting()
+  const { handle } = spaceOf(store)
+  if (store.readOnly) return native.storeInfo(handle).mappedBytes
+  if (blocking) return native.storeSyncNow(handle)
+  native.storeFlush(handle)
+  return native.storeInfo(handle).mappedBytes
+}
+
+/** One row per record, newest first. */
+export function listFmallocAllocations(runtime?: Store | null): AllocationRecord[] {
+  return storeOf(runtime).allocations()
+}
+
+/** Runtime, catalog and summary. */
+export function diagnoseFmallocRuntime(runtime?: Store | null): Diagnosis {
+  return storeOf(runtime).diagnose()
+}
+
+/** The runtime part of a diagnosis. */
+export function fmallocRuntimeInfo(runtime?: Store | null): RuntimeInfo {
+  return runtimeInfo(storeOf(runtime))
+}
+
+// ---- later
+
+interface Later {
+  createFmallocMatrix<A extends Kind>(
+    type: A,
+    nrow: number,
+    ncol: number,
+    dimnames?: Dimnames | RtDim | null,
+    runtime?: Store | null,
+    zeroInitialize?: boolean,
+  ): Matrix<Typed<A>>
+  createFmallocArray<A extends Kind>(
+    type: A,
+    dim: number | readonly number[],
+    dimnames?: Dimnames | RtDim | null,
+    runtime?: Store | null,
+    zeroInitialize?: boolean,
+  ): NdArray<Typed<A>>
+  createFmallocDataFrame(
+    columns: Readonly<Record<string, ColumnInput>> | readonly ColumnInput[],
+    options?: FrameOptions,
+  ): DataFrame
+  asFmallocDataFrame(
+    columns: Readonly<Record<string, ColumnInput>> | readonly ColumnInput[] | DataFrame,
+    options?: FrameOptions,
+  ): DataFrame
+  asFmallocMatrix<T extends Type>(
+    x: Vector<T>,
+    nrow?: number | AsOptions | null,
+    ncol?: number | null,
+    dimnames?: Dimnames | null,
+    copy?: boolean,
+  ): Matrix<T>
+  asFmallocArray<T extends Type>(
+    x: Vector<T>,
+    dim?: readonly number[] | AsOptions | null,
+    dimnames?: Dimnames | null,
+    copy?: boolean,
+  ): NdArray<T>
+}
+
+export const createFmallocMatrix: Later['createFmallocMatrix'] = refusal('createFmallocMatrix', 'matrices')
+export const createFmallocArray: Later['createFmallocArray'] = refusal('createFmallocArray', 'arrays')
+export const createFmallocDataFrame: Later['createFmallocDataFrame'] = refusal(
+  'createFmallocDataFrame',
+  'data frames',
+)
+export const asFmallocDataFrame: Later['asFmallocDataFrame'] = refusal('asFmallocDataFrame', 'data frames')
+export const asFmallocMatrix: Later['asFmallocMatrix'] = refusal('asFmallocMatrix', 'matrices')
+export const asFmallocArray: Later['asFmallocArray'] = refusal('asFmallocArray', 'arrays')

@@ -1,0 +1,485 @@
+/**
+ * The Store class: one open file. A Map-like catalog of named objects, constructors, the durability barrier, reports, and the end of it
+ * all. Everything about one vector's elements is elsewhere.
+ */
+import { inspect } from 'node:util'
+import { isMainThread } from 'node:worker_threads'
+import { adopt, build, checkFree, checkName, createVector, placeIn } from './create.js'
+import { parseType, RAW, checkLength, dtypeOf, isTypedArray } from './dtype.js'
+import { fail, show } from './errors.js'
+import { Handle } from './handle.js'
+import { inspectStore } from './inspect.js'
+import { Space } from './memory.js'
+import { FACT, facts, native, type NativeInfo, type NativeOpen, type StoreFacts } from './native.js'
+import { checkFlag, checkKeys, option } from './options.js'
+import { isComplex, isInt } from './scalar.js'
+import type { ColumnInput, DataFrame, List, Matrix, NdArray, SchemaOf } from './shapes.js'
+import { tidy } from './tidy.js'
+import type {
+  AllocationRecord,
+  AsyncOptions,
+  Canon,
+  CreateOptions,
+  Diagnosis,
+  Dimnames,
+  Mode,
+  Plain,
+  Schema,
+  Scalar,
+  Stored,
+  Type,
+  TypeName,
+  TypeOf,
+  VerifyReport,
+} from './types.js'
+import { refuseMethods } from './unsupported.js'
+import { isVector, partsOf, type Vector } from './vector.js'
+import { checkViewable, UserBuffers } from './views.js'
+import { abortable, checkAsync } from './windows.js'
+
+/** The insides of a store, for the other modules of the facade. */
+export let spaceOf: (store: Store) => Space
+/** Whether `x` is a Store of this package. Never throws. */
+export let isStore: (x: unknown) => x is Store
+let makeStore: (space: Space, known: StoreFacts) => Store
+
+/** What this version lacks, in full types; bodies come from the table below. */
+export interface Store {
+  matrix<A extends Exclude<TypeName, 'list'>>(
+    type: A,
+    dim: readonly [number, number],
+    o?: CreateOptions & { values?: Plain | Vector; dimnames?: Dimnames },
+  ): Matrix<Canon<A>>
+  array<A extends Exclude<TypeName, 'list'>>(
+    type: A,
+    dim: readonly number[],
+    o?: CreateOptions & { values?: Plain | Vector; dimnames?: Dimnames },
+  ): NdArray<Canon<A>>
+  list(
+    items: number | readonly (Stored | null)[] | Readonly<Record<string, Stored | null>>,
+    o?: CreateOptions,
+  ): List
+  dataFrame<I extends Readonly<Record<string, ColumnInput>>>(
+    columns: I,
+    o?: { name?: string; replace?: boolean; rowNames?: readonly string[] },
+  ): DataFrame<SchemaOf<I>>
+  getMatrix<A extends Type = Type>(name: string, type?: A): Matrix<A>
+  getDataFrame<C extends Schema = Schema>(name: string, schema?: C): DataFrame<C>
+  getList(name: string): List
+  compact(): { moved: number; freed: number }
+  compactAsync(o?: AsyncOptions): Promise<{ moved: number; freed: number }>
+  compactTo(path: string, o?: AsyncOptions): Promise<void>
+  reset(): void
+}
+
+/**
+ * One open file. Made by {@link openFmalloc}; several handles on one file share its mapping.
+ *
+ * @example
+ * const store = openFmalloc('cohort.fm')
+ * store.vector('integer', [34, null, 51], { name: 'age' })
+ * store.close()
+ */
+export class Store {
+  /** As in Vector: makes structuredClone and postMessage throw. */
+  protected readonly uncloneable: symbol = Symbol(
+    'a rfmalloc Store cannot be cloned or posted: send vector.ref and openRef() it, or open the path again',
+  )
+  readonly #space: Space
+  readonly #facts: StoreFacts
+  #lastInfo: NativeInfo | undefined
+
+  /** Internal. */
+  private constructor(space: Space, known: StoreFacts) {
+    if (!(space instanceof Space)) fail('ARGUMENT', 'a Store is not made by new: use openFmalloc(filepath)')
+    this.#space = space
+    this.#facts = known
+    this.#lastInfo = undefined
+  }
+
+  static {
+    spaceOf = store => store.#space
+    makeStore = (space, known) => new Store(space, known)
+    isStore = (x): x is Store => typeof x === 'object' && x !== null && #space in x
+  }
+
+  // ---- identity; none of these throws, also after close
+
+  get path(): string {
+    return this.#facts.path
+  }
+  get uuid(): string {
+    return this.#facts.uuid
+  }
+  get mode(): Mode {
+    return this.#facts.mode
+  }
+  get readOnly(): boolean {
+    return this.#facts.readOnly
+  }
+  /** Whether this call to open made the file. */
+  get created(): boolean {
+    return this.#facts.created
+  }
+  get closed(): boolean {
+    return !this.#space.accepting
+  }
+  /** Named objects, as Map.size; bytes are `nbytes`. The last known number after close. */
+  get size(): number {
+    return this.#info().named
+  }
+  /** Bytes of the file. */
+  get nbytes(): number {
+    return this.#info().nbytes
+  }
+  /** Bytes the file may grow to. */
+  get maxSize(): number {
+    return this.#facts.maxSize
+  }
+
+  #info(): NativeInfo {
+    if (this.#space.accepting || this.#lastInfo === undefined) {
+      this.#lastInfo = this.#space.open ? native.storeInfo(this.#space.handle) : NO_INFO
+    }
+    return this.#lastInfo
+  }
+
+  // ---- constructors
+
+  /**
+   * A committed vector of a length (zeros), or of values converted as R's `as.*` do. Throws EXISTS for a taken name without
+   * `replace`; NO_SPACE leaves the store as it was.
+   *
+   * @example
+   * store.vector('numeric', 3e9, { name: 'weight' })
+   * store.vector('integer', [34, null, 51], { name: 'age' })
+   */
+  vector<A extends Exclude<TypeName, 'list'>>(
+    type: A,
+    lengthOrValues: number | Plain | (Iterable<Scalar<Canon<A>>> & object) | Vector,
+    o?: CreateOptions,
+  ): Vector<Canon<A>> {
+    const dtype = parseType(type)
+    return createVector(this, dtype, lengthOrValues, o, 'vector') as Vector<Type> as Vector<Canon<A>>
+  }
+
+  /** A committed vector with the type of the values: plain numbers are numeric, never integer; an Int32Array is integer. */
+  from<V extends Plain>(values: V, o?: CreateOptions): Vector<TypeOf<V>> {
+    const dtype = parseType(inferType(values))
+    return createVector(this, dtype, values, o, 'from') as Vector<Type> as Vector<TypeOf<V>>
+  }
+
+  /** File-backed memory for code that takes a buffer: the view of a temporary raw vector. Zeroed; freed with its last view. */
+  allocate(nbytes: number): Uint8Array {
+    const dtype = dtypeOf(RAW)
+    const length = checkLength(nbytes, 'nbytes')
+    checkViewable(length, dtype)
+    return build(placeIn(this, {}, false), dtype, length, true).view() as Uint8Array
+  }
+
+  // ---- the catalog
+
+  /** The object of this name, the same facade each time while it lives, or undefined. */
+  get(name: string): Stored | undefined {
+    const wanted = checkName(name)
+    this.#space.checkAccepting()
+    const found = native.getByName(this.#space.handle, wanted)
+    return found === undefined ? undefined : this.#materialize(found, wanted)
+  }
+
+  /** The vector of this name; NOT_FOUND if there is none, TYPE if it has another type. */
+  getVector<A extends Type = Type>(name: string, type?: A): Vector<A> {
+    const dtype = type === undefined ? undefined : parseType(type)
+    const found = this.get(name)
+    if (found === undefined)
+      return fail('NOT_FOUND', `no object named ${show(name)} in ${this.path}`, { name })
+    if (!isVector(found)) return fail('TYPE', `${show(name)} is no vector`, { name })
+    if (dtype !== undefined && found.type !== dtype.name) {
+      fail('TYPE', `vector ${show(name)} is ${found.type}, not ${dtype.name}`, { name, type: found.type })
+    }
+    return found as Vector as Vector<A>
+  }
+
+  has(name: string): boolean {
+    const wanted = checkName(name)
+    this.#space.checkAccepting()
+    return native.has(this.#space.handle, wanted)
+  }
+
+  /** Names in order of creation, the same after reopening. */
+  keys(): IterableIterator<string> {
+    this.#space.checkAccepting()
+    return native.names(this.#space.handle).values()
+  }
+
+  /** Names and objects in order of creation; what disappears meanwhile is skipped. */
+  entries(): IterableIterator<[string, Stored]> {
+    return this.#entries(this.keys())
+  }
+
+  *#entries(names: Iterable<string>): IterableIterator<[string, Stored]> {
+    for (const name of names) {
+      const value = this.get(name)
+      if (value !== undefined) yield [name, value]
+    }
+  }
+
+  /** Names or renames an object of this store; a temporary is committed. EXISTS for a taken name without `replace`. */
+  set(name: string, value: Stored, o?: { replace?: boolean }): this {
+    const wanted = checkName(name)
+    const replace = checkFlag(checkKeys(o, ['replace'], 'set')['replace'], false, 'replace')
+    if (!isVector(value)) return fail('ARGUMENT', `set: expected a vector of this store, not ${show(value)}`)
+    this.#space.checkCreatable()
+    const { handle } = partsOf(value)
+    handle.check()
+    if (handle.store === null || handle.space.users !== this.#space.users) {
+      fail(
+        'OTHER_STORE',
+        `set: the vector belongs to ${handle.space.path || 'another store'}; copy({ into: store }) it first`,
+      )
+    }
+    if (handle.name !== wanted) checkFree(this.#space, wanted, replace)
+    value.keep(wanted, { replace })
+    return this
+  }
+
+  /** Destroys the object of this name; false if there is none. */
+  delete(name: string): boolean {
+    const wanted = checkName(name)
+    this.#space.checkCreatable()
+    const found = native.getByName(this.#space.handle, wanted)
+    if (found === undefined) return false
+    if (found !== 1) return (found as Vector).destroy()
+    const token = facts[FACT.token] as number
+    try {
+      return native.destroy(token, false)
+    } finally {
+      native.release(token)
+    }
+  }
+
+  #materialize(found: object | 1, name: string | null): Vector {
+    if (found !== 1) return found as Vector
+    if (facts[FACT.kind] !== 0) {
+      native.release(facts[FACT.token] as number)
+      fail('UNSUPPORTED', `${show(name)} is a list or frame, which this version cannot open`)
+    }
+    return adopt(new Handle(this.#space, this, name))
+  }
+
+  // ---- durability, reports
+
+  /** The durability barrier: what was written before survives a power cut once it resolves. */
+  async sync(): Promise<void> {
+    this.#space.checkAccepting()
+    if (!this.readOnly) await native.storeSync(this.#space.handle)
+  }
+
+  /** {@link sync}, blocking the thread. */
+  syncNow(): void {
+    this.#space.checkAccepting()
+    if (!this.readOnly) native.storeSyncNow(this.#space.handle)
+  }
+
+  /** Checks superblock, catalog and overlaps; reads only. Never throws for damage: it is in the report. */
+  verify(o?: { payloads?: boolean }): VerifyReport {
+    checkFlag(checkKeys(o, ['payloads'], 'verify')['payloads'], false, 'payloads')
+    this.#space.checkAccepting()
+    return native.storeVerify(this.#space.handle)
+  }
+
+  /** {@link verify} off the event loop. */
+  async verifyAsync(o?: { payloads?: boolean } & AsyncOptions): Promise<VerifyReport> {
+    const { signal, progress } = checkAsync(o, 'verifyAsync', ['payloads'])
+    checkFlag(o?.payloads, false, 'payloads')
+    this.#space.checkAccepting()
+    signal?.throwIfAborted()
+    const report = await abortable(native.storeVerifyAsync(this.#space.handle), signal)
+    const total = this.#info().catalogCount
+    progress?.({ done: total, total, unit: 'records' })
+    return report
+  }
+
+  /** Runs `fn`, then destroys the temporaries it made in this store, except those found in what it returns. */
+  tidy<R>(fn: () => R): R {
+    if (typeof fn !== 'function') fail('ARGUMENT', `tidy: expected a function, not ${show(fn)}`)
+    this.#space.checkAccepting()
+    return tidy(this.#space, fn)
+  }
+
+  /** A row for every record, newest first; also tombstones whose space is not reusable yet. */
+  allocations(): AllocationRecord[] {
+    this.#space.checkAccepting()
+    return native.storeAllocations(this.#space.handle)
+  }
+
+  diagnose(): Diagnosis {
+    this.#space.checkAccepting()
+    const { handle } = this.#space
+    return {
+      runtime: runtimeInfo(this),
+      catalog: native.storeAllocations(handle),
+      summary: native.storeSummary(handle),
+    }
+  }
+
+  toJSON(): { path: string; uuid: string } {
+    return { path: this.path, uuid: this.uuid }
+  }
+
+  [inspect.custom](): string {
+    return inspectStore(this)
+  }
+
+  // ---- the end
+
+  /**
+   * Ends the handle at once: every vector of it is closed, the thread's views go to length 0 (Node 20: read zeros) with its last
+   * handle, the lock is released with the process's last. Blocks for the sync then. Idempotent.
+   */
+  close(): void {
+    if (!this.#space.open) return
+    this.#lastInfo = native.storeInfo(this.#space.handle)
+    finalizers.unregister(this)
+    this.#space.close()
+    native.storeClose(this.#space.handle)
+  }
+
+  [Symbol.dispose](): void {
+    this.close()
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    try {
+      if (!this.closed) await this.sync()
+    } finally {
+      this.close()
+    }
+  }
+}
+
+/** What `size` and `nbytes` say of a store closed by the thread's end. */
+const NO_INFO = { named: 0, nbytes: 0, catalogCount: 0 } as NativeInfo
+
+// ---- opening
+
+/** Users' buffers of each store this thread has open, by path and uuid (a copied file has the same uuid). */
+const users = new Map<string, UserBuffers>()
+/** Stores of this thread, for openRef. */
+const opened = new Set<WeakRef<Store>>()
+/** A handle nobody closed and nobody can reach any more gives its hold back. */
+const finalizers = new FinalizationRegistry<Space>(space => {
+  if (!space.open) return
+  space.close()
+  native.storeClose(space.handle)
+})
+let exitHooked = false
+
+/** Opens a file; path and options are checked already. */
+export function openStore(path: string, options: NativeOpen): Store {
+  return enter(native.storeOpen(path, options))
+}
+
+/** An unlinked scratch file in `tmpDir`. */
+export function openAnonymous(): Store {
+  return enter(native.storeAnonymous(option('tmpDir')))
+}
+
+function enter(known: StoreFacts): Store {
+  if (!exitHooked && isMainThread) {
+    // process.exit and uncaught errors run no finalizers in the main thread; this event they do run.
+    process.on('exit', () => native.exitSync())
+    exitHooked = true
+  }
+  const key = `${known.uuid} ${known.path}`
+  let buffers = users.get(key)
+  if (buffers === undefined) users.set(key, (buffers = new UserBuffers()))
+  const space = new Space(known, buffers)
+  const store = makeStore(space, known)
+  finalizers.register(store, space, store)
+  for (const ref of opened) if (ref.deref()?.closed !== false) opened.delete(ref)
+  opened.add(new WeakRef(store))
+  return store
+}
+
+/** An open store of this thread with this uuid. */
+export function findOpen(uuid: string): Store | undefined {
+  for (const ref of opened) {
+    const store = ref.deref()
+    if (store !== undefined && !store.closed && store.uuid === uuid) return store
+  }
+  return undefined
+}
+
+/** The object with this id, as {@link Store.get} finds one by name. Throws STALE_REF. */
+export function getById(store: Store, id: number, generation: number, temporary: boolean): Vector {
+  const space = spaceOf(store)
+  const { handle } = space
+  const found = temporary
+    ? native.getTemporary(handle, id, generation)
+    : native.getById(handle, id, generation)
+  if (found !== 1) return found as Vector
+  if (facts[FACT.kind] !== 0) {
+    native.release(facts[FACT.token] as number)
+    fail('UNSUPPORTED', 'the reference names a list or frame, which this version cannot open')
+  }
+  return adopt(new Handle(space, store, null))
+}
+
+/** cleanupFmalloc: refuses new objects; the mapping goes with the last vector. */
+export function drainStore(store: Store): void {
+  const space = spaceOf(store)
+  if (!space.accepting) return
+  space.accepting = false
+  if (native.storeDrain(space.handle)) space.close()
+}
+
+/** The runtime part of a diagnosis; works until the handle is closed. */
+export function runtimeInfo(store: Store): Diagnosis['runtime'] {
+  const space = spaceOf(store)
+  if (!space.open) fail('CLOSED', `runtime is closed: ${store.path}`)
+  const { nbytes: _nbytes, maxSize: _maxSize, named: _named, ...runtime } = native.storeInfo(space.handle)
+  return runtime
+}
+
+// ---- the type of plain values
+
+/** R's c(): the highest kind among the values; nothing but NA is logical. */
+function inferType(values: unknown): string {
+  if (values instanceof Int32Array) return 'integer'
+  if (values instanceof Uint8Array) return 'raw'
+  if (values instanceof Float64Array || values instanceof Uint32Array) return 'numeric'
+  if (values instanceof Float32Array) return 'float32'
+  if (values instanceof Int8Array) return 'int8'
+  if (values instanceof Int16Array) return 'int16'
+  if (values instanceof BigInt64Array) return 'int64'
+  if (!Array.isArray(values)) {
+    const hint = isTypedArray(values) || isVector(values) ? '; use vector(type, values)' : ''
+    return fail('ARGUMENT', `from: expected an array or typed array, not ${show(values)}${hint}`)
+  }
+  let rank = 0
+  for (const value of values as unknown[]) rank = Math.max(rank, rankOf(value))
+  return RANKS[rank] as string
+}
+
+const RANKS = ['logical', 'integer', 'int64', 'numeric', 'complex', 'character']
+
+function rankOf(value: unknown): number {
+  if (typeof value === 'number') return 3
+  if (typeof value === 'boolean' || value === null) return 0
+  if (typeof value === 'bigint') return 2
+  if (typeof value === 'string') return 5
+  if (isInt(value)) return 1
+  if (isComplex(value)) return 4
+  return fail(
+    'VALUE',
+    `from: ${show(value)} is no element${value === undefined ? ': undefined is never NA, write null' : ''}`,
+  )
+}
+
+refuseMethods(Store.prototype, 'Store', {
+  'matrices and arrays': ['matrix', 'array', 'getMatrix'],
+  lists: ['list', 'getList'],
+  'data frames': ['dataFrame', 'getDataFrame'],
+  compaction: ['compact', 'compactAsync', 'compactTo', 'reset'],
+})

@@ -1,0 +1,85 @@
+/**
+ * `store.tidy`: frees the temporaries a function made, except those it returns. A scope remembers numbers only, so that what is already
+ * unreachable can still be swept while the function runs.
+ */
+import { fail } from './errors.js'
+import type { Handle } from './handle.js'
+import type { Space } from './memory.js'
+import { native } from './native.js'
+import { isVector, partsOf } from './vector.js'
+
+interface Made {
+  readonly token: number
+  readonly id: number
+  readonly cells: Int32Array
+  readonly cell: number
+  readonly cellValue: number
+}
+
+/** The temporaries made since one `tidy` call began. */
+export class TidyScope {
+  #made: Made[] = []
+
+  note({ token, id, cells, cell, cellValue }: Handle | Made): void {
+    this.#made.push({ token, id, cells, cell, cellValue })
+  }
+
+  /** Destroys all but the kept ones, which pass to the enclosing scope. */
+  finish(kept: ReadonlySet<number>, outer: TidyScope | undefined): void {
+    for (const made of this.#made) {
+      if (!isStill(made)) continue
+      if (kept.has(made.token)) outer?.note(made)
+      else native.destroy(made.token, false)
+    }
+  }
+}
+
+/** Whether the token still names the same living temporary: tokens are reused, and `keep()` may have committed it. */
+function isStill(made: Made): boolean {
+  if (made.cells[made.cell] !== made.cellValue) return false
+  try {
+    return native.stateOf(made.token) === 'temporary' && native.describe(made.token).id === made.id
+  } catch {
+    return false
+  }
+}
+
+/** Runs `fn` within a scope of the space. */
+export function tidy<R>(space: Space, fn: () => R): R {
+  const scope = new TidyScope()
+  space.scopes.push(scope)
+  const kept = new Set<number>()
+  try {
+    const result = fn()
+    if (result instanceof Promise) {
+      result.catch(() => {})
+      fail(
+        'ARGUMENT',
+        'tidy needs a synchronous function: what an async one makes after its first await cannot be tidied',
+      )
+    }
+    collectTokens(result, kept, new Set())
+    return result
+  } finally {
+    space.scopes.splice(space.scopes.indexOf(scope), 1)
+    if (space.open) scope.finish(kept, space.scopes.at(-1))
+  }
+}
+
+/** Finds vectors through arrays and plain objects at any depth. */
+function collectTokens(value: unknown, tokens: Set<number>, seen: Set<object>): void {
+  const pending: unknown[] = [value]
+  while (pending.length > 0) {
+    const x = pending.pop()
+    if (typeof x !== 'object' || x === null || seen.has(x)) continue
+    seen.add(x)
+    if (isVector(x)) tokens.add(partsOf(x).handle.token)
+    else if (Array.isArray(x)) pending.push(...(x as unknown[]))
+    else if (isPlainObject(x)) pending.push(...Object.values(x))
+  }
+}
+
+function isPlainObject(x: object): boolean {
+  const proto: unknown = Object.getPrototypeOf(x)
+  return proto === null || proto === Object.prototype
+}

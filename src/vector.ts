@@ -1,0 +1,550 @@
+/**
+ * The Vector class: identity, elements, ranges, lifetime. Elements are read through private lanes, never by a native call each; whole ranges
+ * through the binding. It may touch handles, never store files. Subarrays and windows are Vectors over the same handle.
+ */
+import { inspect } from 'node:util'
+import { fillWith, readInto, writeValues } from './bulk.js'
+import { build, checkFree, checkName } from './create.js'
+import { LENGTH_MAX, parseType, type Dtype } from './dtype.js'
+import { fail, show } from './errors.js'
+import { Handle, TEMPORARY_ID, type State } from './handle.js'
+import { placeResult } from './home.js'
+import { inspectVector, summarize } from './inspect.js'
+import type { Lane } from './lane.js'
+import { native } from './native.js'
+import { checkFlag, checkKeys, isGiven } from './options.js'
+import { OPERATIONS, type Elementwise, type Summaries } from './operations.js'
+import { exact } from './scalar.js'
+import type { Expr, Matrix, NdArray } from './shapes.js'
+import type { Store } from './store.js'
+import type {
+  AsyncOptions,
+  Bytes,
+  Canon,
+  Dimnames,
+  FixedType,
+  Index,
+  Operand,
+  Plain,
+  ResultOptions,
+  Rise,
+  Scalar,
+  Shaped,
+  Type,
+  TypeName,
+  TypeOf,
+  VectorRef,
+  ViewOf,
+} from './types.js'
+import { refuseMethods } from './unsupported.js'
+import { checkViewable } from './views.js'
+import { warnMask } from './warnings.js'
+import { prefetchRange, windows, windowsAsync } from './windows.js'
+
+/** What a vector is made of: its handle and the elements of the payload it covers. */
+export interface Parts {
+  readonly handle: Handle
+  readonly start: number
+  readonly length: number
+}
+
+/** Elements of the longest toArray: beyond, the array alone exhausts the heap. */
+const ARRAY_MAX = 2 ** 27
+/** Elements of the longest toJSON. */
+const JSON_MAX = 1e6
+
+/** Makes a facade object over elements [start, start + length) of a handle. */
+export let makeVector: (handle: Handle, start: number, length: number) => Vector
+/** The insides of a vector, for the other modules of the facade. */
+export let partsOf: (v: Vector<never> | Vector) => Parts
+/** Whether `x` is a Vector of this package. Never throws. */
+export let isVector: (x: unknown) => x is Vector
+
+/** What this version lacks, in full types; bodies come from the tables below. */
+export interface Vector<T extends Type = Type> extends Elementwise, Summaries<T> {
+  select(index: Index, o?: ResultOptions): Vector<T>
+  exclude(index: Index, o?: ResultOptions): Vector<T>
+  replace<V extends Operand>(index: Index, values: V, o?: ResultOptions): Vector<Rise<T, TypeOf<V>>>
+  reshape(dim: readonly [number, number], dimnames?: Dimnames): Matrix<T>
+  reshape(dim: readonly number[], dimnames?: Dimnames): NdArray<T>
+  setNames(names: readonly (string | null)[] | Vector<'character'> | null): this
+  getAttribute(key: string): unknown
+  setAttribute(key: string, json: unknown): this
+  lazy(): Expr<T>
+  seal(): this
+  sync(): Promise<void>
+  toArrow(): Promise<unknown>
+}
+
+/**
+ * A vector in a store's file. Handles alias: writing through one is seen by all; `copy()` for value semantics. Not made by `new`: see
+ * `store.vector`.
+ *
+ * @example
+ * const age = store.vector('integer', [34, null, 51], { name: 'age' })
+ * age.get(1)   // null: NA
+ */
+export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
+  /** An own symbol value: makes structuredClone and postMessage throw, and tells handles apart in deep comparisons. */
+  protected readonly uncloneable: symbol = Symbol(
+    'a rfmalloc Vector cannot be cloned or posted: send vector.ref and openRef() it',
+  )
+  readonly #handle: Handle
+  readonly #start: number
+  readonly #length: number
+  /** The lane of the last access. */
+  #lane: Lane | undefined
+  /** All lanes of a vector longer than one. */
+  #lanes: Lane[] | undefined
+
+  /** Internal. */
+  protected constructor(handle: Handle, start: number, length: number) {
+    if (!(handle instanceof Handle))
+      fail('ARGUMENT', 'a Vector is not made by new: use store.vector(type, lengthOrValues)')
+    this.#handle = handle
+    this.#start = start
+    this.#length = length
+    this.#lane = undefined
+    this.#lanes = undefined
+  }
+
+  static {
+    makeVector = (handle, start, length) => new Vector(handle, start, length)
+    partsOf = v => ({ handle: v.#handle, start: v.#start, length: v.#length })
+    isVector = (x): x is Vector => typeof x === 'object' && x !== null && #handle in x
+  }
+
+  // ---- identity; none of these throws, also on a dead handle
+
+  get kind(): Shaped {
+    return 'vector'
+  }
+  get type(): T {
+    return this.#handle.dtype.name as Type as T
+  }
+  /** Elements. */
+  get length(): number {
+    return this.#length
+  }
+  /** Payload bytes. */
+  get nbytes(): number {
+    return this.#length * this.#handle.dtype.width
+  }
+  /** Name in the store; not R's names(). A subarray has none. */
+  get name(): string | null {
+    return this.#isWhole() ? this.#handle.name : null
+  }
+  /** R's names(). */
+  get names(): Vector<'character'> | null {
+    return null
+  }
+  get dim(): readonly number[] | null {
+    return null
+  }
+  /** null only for createMmapVector. */
+  get store(): Store | null {
+    return this.#handle.store
+  }
+  get state(): State {
+    return this.#handle.state()
+  }
+  get sealed(): boolean {
+    return false
+  }
+
+  /**
+   * The vector's plain name: frozen, clonable, JSON-safe. Reading it changes nothing. Throws UNSUPPORTED for createMmapVector,
+   * whose file has no uuid.
+   *
+   * @example
+   * new Worker(url, { workerData: v.ref })   // in the worker: openRef(workerData)
+   */
+  get ref(): VectorRef<T> {
+    const { space, store } = this.#handle
+    if (store === null)
+      fail('UNSUPPORTED', 'a plain file has no reference: send its path and createMmapVector() it again')
+    const { id, generation } = this.#handle.identity()
+    return Object.freeze({
+      uuid: space.uuid,
+      path: space.path,
+      id,
+      generation,
+      temporary: id >= TEMPORARY_ID,
+      kind: 'vector',
+      type: this.type,
+      length: this.#length,
+      dim: null,
+      start: this.#start,
+    })
+  }
+
+  // ---- elements
+
+  /** Element `i`; null is NA. Throws OUT_OF_BOUNDS outside 0..length-1, SUBSCRIPT for a fraction. */
+  get(i: number): Scalar<T> {
+    const lane = this.#lane
+    if (lane !== undefined && this.#handle.alive && typeof i === 'number') {
+      const k = i - lane.first
+      if (k >>> 0 === k && k < lane.count) return lane.read(k) as Scalar<T>
+    }
+    return this.#getAnew(i)
+  }
+
+  #getAnew(i: number): Scalar<T> {
+    this.#handle.check()
+    this.#checkIndex(i)
+    const lane = this.#laneOf(i)
+    return lane.read(i - lane.first) as Scalar<T>
+  }
+
+  /** Like Array.at: -1 is the last element; undefined outside. */
+  at(i: number): Scalar<T> | undefined {
+    this.#handle.check()
+    if (typeof i !== 'number' || !Number.isInteger(i))
+      fail('SUBSCRIPT', `at: the index must be a whole number, not ${show(i)}`)
+    const at = i < 0 ? this.#length + i : i
+    return at >= 0 && at < this.#length ? this.get(at) : undefined
+  }
+
+  /**
+   * Writes element `i` in place; returns this. Never rises in type, never grows: a value that does not convert exactly throws VALUE.
+   * null is NA. Subscripts other than one position are not there yet.
+   */
+  set(i: number, value: Scalar<T>): this
+  set(index: Index, values: Plain | Vector<T> | Scalar<T>): this
+  set(i: Index, value: unknown): this {
+    const lane = this.#lane
+    if (lane !== undefined && typeof i === 'number' && this.#handle.alive && !this.#handle.space.readOnly) {
+      const k = i - lane.first
+      if (k >>> 0 === k && k < lane.count) {
+        lane.write(k, exact(lane.code, value, i))
+        return this
+      }
+    }
+    return this.#setAnew(i, value)
+  }
+
+  #setAnew(i: Index, value: unknown): this {
+    if (typeof i === 'object' || typeof i === 'string') {
+      fail(
+        'UNSUPPORTED',
+        'set: several subscripts, masks and names are not there yet; use write() or a loop over view()',
+      )
+    }
+    this.#handle.checkWritable()
+    this.#checkIndex(i)
+    const encoded = exact(this.#handle.dtype.code, value, i)
+    const lane = this.#laneOf(i)
+    lane.write(i - lane.first, encoded)
+    return this
+  }
+
+  #checkIndex(i: unknown): asserts i is number {
+    if (typeof i !== 'number' || !Number.isInteger(i))
+      fail('SUBSCRIPT', `an index must be a whole number, not ${show(i)}`)
+    if (i >= 0 && i < this.#length) return
+    const hint = i < 0 ? '; negative indices count from the end only in at(), slice() and subarray()' : ''
+    fail('OUT_OF_BOUNDS', `subscript out of bounds: ${i} is not in 0..${this.#length - 1}${hint}`, {
+      index: i,
+      length: this.#length,
+    })
+  }
+
+  /** Makes the lane that holds `i` current. */
+  #laneOf(i: number): Lane {
+    const handle = this.#handle
+    const { span } = handle
+    const number = Math.floor(i / span)
+    let lane = this.#lanes?.[number]
+    if (lane === undefined) {
+      const first = number * span
+      lane = handle.lane(this.#start + first, Math.min(span, this.#length - first), first)
+      if (this.#length > span) (this.#lanes ??= [])[number] = lane
+    }
+    this.#lane = lane
+    return lane
+  }
+
+  // ---- ranges
+
+  /**
+   * A typed array over the file: zero copy, raw bits (NA is a bit pattern: INT_MIN, or a NaN with low word 1954). Writes through it are
+   * writes to the vector. Throws TOO_LARGE above 2^30 elements, NO_EXTERNAL where the runtime forbids such buffers.
+   */
+  view(): ViewOf<T> {
+    const { dtype } = this.#handle
+    this.#handle.check()
+    checkViewable(this.#length, dtype)
+    if (this.#length === 0) return new dtype.array(0) as ViewOf<T>
+    const from = this.#start * dtype.width
+    const { buffer, base } = this.#handle.buffers().covering(from, from + this.nbytes)
+    return new dtype.array(buffer, from - base, this.#length * dtype.lanes) as ViewOf<T>
+  }
+
+  /** Subarrays in order, each viewable, of `bytes` bytes (default 64 MiB, at most 1 GiB). Shared, not copied. */
+  windows(this: Vector<FixedType>, o?: { bytes?: Bytes }): IterableIterator<Vector<T>> {
+    return windows(this, o) as unknown as IterableIterator<Vector<T>>
+  }
+
+  /** As {@link windows}; reads the next window's pages in while you work on one. Rejects with `signal.reason` on abort. */
+  windowsAsync(
+    this: Vector<FixedType>,
+    o?: { bytes?: Bytes; signal?: AbortSignal },
+  ): AsyncIterableIterator<Vector<T>> {
+    return windowsAsync(this, o) as unknown as AsyncIterableIterator<Vector<T>>
+  }
+
+  /** A part of the vector that shares its elements, as TypedArray.subarray does; negative positions count from the end. */
+  subarray(start?: number, end?: number): Vector<T> {
+    this.#handle.check()
+    const { from, to } = relativeRange(start, end, this.#length, 'subarray')
+    return new Vector<T>(this.#handle, this.#start + from, to - from)
+  }
+
+  /** A copy of a part, as Array.slice; a temporary unless named or kept. */
+  slice(start?: number, end?: number, o?: ResultOptions): Vector<T> {
+    this.#handle.check()
+    const { from, to } = relativeRange(start, end, this.#length, 'slice')
+    return this.#copyTo(this.#handle.dtype, from, to - from, o, 'slice') as Vector<T>
+  }
+
+  /** A copy; a temporary unless named or kept. */
+  copy(o?: ResultOptions): this {
+    this.#handle.check()
+    return this.#copyTo(this.#handle.dtype, 0, this.#length, o, 'copy') as this
+  }
+
+  /** R's as.integer and so on: a converted copy; a temporary unless named or kept. Warns as R does. */
+  as<A extends Exclude<TypeName, 'list'>>(type: A, o?: ResultOptions): Vector<Canon<A>> {
+    const dtype = parseType(type)
+    this.#handle.check()
+    return this.#copyTo(dtype, 0, this.#length, o, `as(${dtype.name})`) as Vector<Type> as Vector<Canon<A>>
+  }
+
+  #copyTo(dtype: Dtype, from: number, length: number, o: unknown, operation: string): Vector {
+    const place = placeResult(this.#handle, o, operation)
+    let mask = 0
+    const result = build(place, dtype, length, false, handle => {
+      mask = native.copyRange(handle.token, 0, this.#handle.token, this.#start + from, length)
+    })
+    warnMask(mask, operation)
+    return result
+  }
+
+  /** A new vector of `fn(value, i)`, each exact in `type`; a temporary unless named or kept. */
+  map<A extends Exclude<TypeName, 'list'>>(
+    fn: (value: Scalar<T>, i: number) => Scalar<Canon<A>>,
+    type: A,
+    o?: ResultOptions,
+  ): Vector<Canon<A>> {
+    if (typeof fn !== 'function') fail('ARGUMENT', `map: expected a function, not ${show(fn)}`)
+    const dtype = parseType(type)
+    this.#handle.check()
+    const place = placeResult(this.#handle, o, 'map')
+    const result = build(place, dtype, this.#length, false, (_, target) => {
+      for (let i = 0; i < this.#length; i++) target.set(i, fn(this.get(i), i))
+    })
+    return result as Vector<Type> as Vector<Canon<A>>
+  }
+
+  /** Writes values from `start` on (default 0). All are checked before the first is written: VALUE, OUT_OF_BOUNDS. */
+  write(values: Plain | Iterable<Scalar<T>>, start: number = 0): this {
+    writeValues(partsOf(this), values, start)
+    return this
+  }
+
+  /** Copies raw bits from `start` on into `target`; returns the elements read. */
+  readInto(target: Int32Array | Float64Array | Uint8Array, start: number = 0): number {
+    return readInto(partsOf(this), target, start)
+  }
+
+  /** Writes one value everywhere; VALUE unless it converts exactly. */
+  fill(value: Scalar<T>): this {
+    this.#handle.checkWritable()
+    fillWith(partsOf(this), exact(this.#handle.dtype.code, value))
+    return this
+  }
+
+  // ---- out of the store
+
+  /** The elements in an array. Throws TOO_LARGE above 2^27. */
+  toArray(): Scalar<T>[] {
+    this.#handle.check()
+    if (this.#length > ARRAY_MAX) {
+      fail('TOO_LARGE', `toArray: ${this.#length} elements are more than 2^27; use windows()`, {
+        length: this.#length,
+      })
+    }
+    const out = new Array<Scalar<T>>(this.#length)
+    for (let i = 0; i < this.#length; i++) out[i] = this.get(i)
+    return out
+  }
+
+  /** A typed array with a copy of the raw bits, NA included (`new Float64Array(v)` would turn NA into 0). */
+  toTypedArray(): ViewOf<T> {
+    this.#handle.check()
+    const { dtype } = this.#handle
+    let out
+    try {
+      out = new dtype.array(this.#length * dtype.lanes)
+    } catch {
+      return fail(
+        'TOO_LARGE',
+        `toTypedArray: ${this.nbytes} bytes do not fit into one array; use windows()`,
+        { nbytes: this.nbytes },
+      )
+    }
+    readInto(partsOf(this), out, 0)
+    return out as ViewOf<T>
+  }
+
+  /** The values, NA and NaN as null. Throws TOO_LARGE above 1e6 elements. */
+  toJSON(): unknown {
+    this.#handle.check()
+    if (this.#length > JSON_MAX) {
+      fail('TOO_LARGE', `toJSON: ${this.#length} elements are more than 1e6; use toArray(), or send ref`, {
+        length: this.#length,
+      })
+    }
+    return this.toArray()
+  }
+
+  /** The one-line summary, never the data. */
+  toString(): string {
+    return summarize(this)
+  }
+
+  /** Lazy; safe on any length and on break. Throws when the vector dies meanwhile. */
+  *[Symbol.iterator](): IterableIterator<Scalar<T>> {
+    this.#handle.check()
+    for (let i = 0; i < this.#length; i++) yield this.get(i)
+  }
+
+  [Symbol.toPrimitive](hint: string): string {
+    if (hint === 'string') return summarize(this)
+    return fail('OPERATOR', 'JavaScript operators do not work on vectors: use a.add(b), a.eq(b), v.get(0)')
+  }
+
+  [inspect.custom](): string {
+    return inspectVector(this)
+  }
+
+  /** Same type, length and elements; NA equals NA, NaN equals NaN, 0 equals -0. */
+  equals(other: Vector): boolean {
+    if (!isVector(other)) return fail('ARGUMENT', `equals: expected a Vector, not ${show(other)}`)
+    const b = partsOf(other)
+    this.#handle.check()
+    b.handle.check()
+    if (b.handle.dtype !== this.#handle.dtype || b.length !== this.#length) return false
+    return native.equals(this.#handle.token, this.#start, b.handle.token, b.start, this.#length)
+  }
+
+  // ---- life
+
+  /** Commits a temporary, or names what is committed. Throws EXISTS for a taken name without `replace`. */
+  keep(name?: string, o?: { replace?: boolean }): this {
+    const replace = checkFlag(checkKeys(o, ['replace'], 'keep')['replace'], false, 'replace')
+    const wanted = isGiven(name) ? checkName(name) : null
+    this.#handle.check()
+    this.#checkWhole('kept')
+    if (this.#handle.store === null)
+      fail('UNSUPPORTED', 'keep: a plain file is no store; it keeps its elements as it is')
+    this.#handle.space.checkCreatable()
+    if (wanted !== null && wanted !== this.#handle.name) checkFree(this.#handle.space, wanted, replace)
+    if (this.state === 'temporary') this.#handle.commit(wanted, replace)
+    else if (wanted !== null && wanted !== this.#handle.name) this.#handle.rename(wanted, replace)
+    return this
+  }
+
+  /** Tells the system how the elements will be read. `start` and `end` are positions. */
+  advise(
+    advice: 'sequential' | 'random' | 'willneed' | 'dontneed',
+    o?: { start?: number; end?: number },
+  ): this {
+    if (!ADVICE.includes(advice)) fail('ARGUMENT', `advice must be ${ADVICE.join(', ')}, not ${show(advice)}`)
+    const raw = checkKeys(o, ['start', 'end'], 'advise')
+    this.#handle.check()
+    const { from, to } = relativeRange(raw['start'], raw['end'], this.#length, 'advise')
+    const { width } = this.#handle.dtype
+    if (to > from)
+      native.advise(this.#handle.token, (this.#start + from) * width, (this.#start + to) * width, advice)
+    return this
+  }
+
+  /** Reads the pages in, off the event loop. Rejects with `signal.reason` on abort. */
+  async prefetch(o?: AsyncOptions): Promise<void> {
+    await prefetchRange(partsOf(this), o)
+  }
+
+  /** Lets the pages go; the data stay. */
+  release(): void {
+    this.advise('dontneed')
+  }
+
+  /**
+   * Ends the object: every handle in every thread is dead, views keep their bytes until they are collected. False if it was destroyed
+   * already. `unsafe` only skips the wait for a sync before the space is used again. Throws BUSY, or ARGUMENT on a subarray.
+   */
+  destroy(o?: { unsafe?: boolean }): boolean {
+    const unsafe = checkFlag(checkKeys(o, ['unsafe'], 'destroy')['unsafe'], false, 'unsafe')
+    this.#checkWhole('destroyed')
+    if (this.#handle.alive && this.#handle.store !== null) this.#handle.checkWritable()
+    return this.#handle.destroy(unsafe)
+  }
+
+  #isWhole(): boolean {
+    return this.#length === this.#handle.length
+  }
+
+  #checkWhole(verb: string): void {
+    if (!this.#isWhole()) {
+      fail(
+        'ARGUMENT',
+        `a subarray shares its vector's elements and cannot be ${verb} alone: use the vector, or copy() it first`,
+      )
+    }
+  }
+}
+
+const ADVICE: readonly string[] = ['sequential', 'random', 'willneed', 'dontneed']
+
+/** Start and end as Array.slice reads them: negative from the end, clamped. */
+function relativeRange(
+  start: unknown,
+  end: unknown,
+  length: number,
+  operation: string,
+): { from: number; to: number } {
+  const from = relative(start, 0, length, operation)
+  return { from, to: Math.max(from, relative(end, length, length, operation)) }
+}
+
+function relative(position: unknown, byDefault: number, length: number, operation: string): number {
+  if (position === undefined || position === null) return byDefault
+  if (typeof position !== 'number' || !(Number.isInteger(position) || Math.abs(position) > LENGTH_MAX)) {
+    return fail('SUBSCRIPT', `${operation}: a position must be a whole number, not ${show(position)}`)
+  }
+  return position < 0 ? Math.max(0, length + position) : Math.min(position, length)
+}
+
+// In JavaScript `v[0]` would be a silent undefined.
+Object.defineProperty(Vector.prototype, '0', {
+  get() {
+    fail('OPERATOR', 'v[0] does not reach an element: use v.get(0)')
+  },
+  set(_value: unknown) {
+    fail('OPERATOR', 'v[0] = x does not reach an element: use v.set(0, x)')
+  },
+  configurable: true,
+})
+
+refuseMethods(Vector.prototype, 'Vector', OPERATIONS)
+refuseMethods(Vector.prototype, 'Vector', {
+  'subsetting; use slice(), windows() or a loop over view()': ['select', 'exclude', 'replace'],
+  'matrices and arrays': ['reshape'],
+  attributes: ['setNames', 'getAttribute', 'setAttribute'],
+  'lazy expressions': ['lazy'],
+  sealing: ['seal'],
+  'the barrier for one object; use store.sync()': ['sync'],
+  Arrow: ['toArrow'],
+})
