@@ -1,0 +1,191 @@
+// What the process under the knife does: random acts on one store by one thread, each announced before it starts and acknowledged after it
+// returned. Threads own their objects (names begin with the thread's number), so that the state left behind is determined up to the
+// one act in flight per thread; a few shared names are replaced by every thread, to have threads meet.
+//
+// The log is written with fs.writeSync: what was acknowledged had returned, and the line is in the kernel, before the next act begins.
+
+import fs from 'node:fs'
+import { content, random, TYPES } from '../bytes.mjs'
+
+export const SHARED = ['shared-0', 'shared-1', 'shared-2']
+const MOST = 24 // objects kept per thread
+const KINDS = Object.keys(TYPES)
+
+/** One line per event. {b: n, …act} announces act n; {a: n, generation?, ref?} acknowledges it; {error} tells of one. */
+export function logTo(file) {
+  const fd = fs.openSync(file, 'a')
+  return event => void fs.writeSync(fd, `${JSON.stringify(event)}\n`)
+}
+
+function lengthFrom(rng) {
+  const die = rng.below(100)
+  if (die < 3) return 0
+  if (die < 80) return 1 + rng.below(600)
+  if (die < 97) return 1 + rng.below(20_000)
+  return 150_000 + rng.below(150_000)
+}
+
+/** A value that fills a vector of `type`, and the bits of one element of it. */
+export function filling(type, seed) {
+  const value = seed % 251
+  if (type === 'logical') return { value: seed % 2 === 1, bits: Int32Array.of(seed % 2) }
+  if (type === 'integer') return { value, bits: Int32Array.of(value) }
+  if (type === 'numeric') return { value: value + 0.25, bits: Float64Array.of(value + 0.25) }
+  if (type === 'complex') return { value: { re: value, im: -value }, bits: Float64Array.of(value, -value) }
+  return { value, bits: Uint8Array.of(value) }
+}
+
+/**
+ * Acts for ever (or until `limit` acts). `unnamed`: refs of this thread's unnamed objects from earlier rounds.
+ */
+export function act({ fm, store, file, thread, seed, log, unnamed, limit = Infinity }) {
+  const rng = random(seed * 8 + thread)
+  const mine = `t${thread}-`
+  const named = new Map()
+  for (const name of store.keys()) if (name.startsWith(mine)) named.set(name, store.getVector(name))
+  const nameless = unnamed.map(ref => fm.openRef(ref, { path: file }))
+  let serial = 0
+  const newName = () => `${mine}${seed}-${serial++}`
+
+  const makeSpec = () => ({ type: rng.pick(KINDS), length: lengthFrom(rng), seed: rng.bits() })
+  const make = (spec, options) => store.vector(spec.type, content(spec.type, spec.length, spec.seed), options)
+  const facts = v => ({ generation: v.ref.generation, ref: v.ref })
+  const anyName = () => rng.pick([...named.keys()])
+  const anyVector = () => {
+    const i = rng.below(named.size + nameless.length)
+    return i < named.size ? [...named.values()][i] : nameless[i - named.size]
+  }
+
+  const acts = {
+    create() {
+      const spec = makeSpec()
+      const name = newName()
+      return [
+        { act: 'create', name, ...spec },
+        () => {
+          const v = make(spec, { name })
+          named.set(name, v)
+          return facts(v)
+        },
+      ]
+    },
+    createUnnamed() {
+      const spec = makeSpec()
+      return [
+        { act: 'create', name: null, ...spec },
+        () => {
+          const v = make(spec)
+          nameless.push(v)
+          return facts(v)
+        },
+      ]
+    },
+    keepCopy() {
+      const from = anyVector()
+      const name = newName()
+      return [
+        { act: 'copy', name, from: from.ref.generation },
+        () => {
+          const v = from.copy().keep(name)
+          named.set(name, v)
+          return facts(v)
+        },
+      ]
+    },
+    name() {
+      if (nameless.length === 0) return acts.createUnnamed()
+      const i = rng.below(nameless.length)
+      const v = nameless[i]
+      const name = newName()
+      return [
+        { act: 'name', generation: v.ref.generation, name },
+        () => {
+          store.set(name, v)
+          nameless.splice(i, 1)
+          named.set(name, v)
+        },
+      ]
+    },
+    rename() {
+      const old = anyName()
+      const v = named.get(old)
+      const name = newName()
+      return [
+        { act: 'name', generation: v.ref.generation, name },
+        () => {
+          store.set(name, v)
+          named.delete(old)
+          named.set(name, v)
+        },
+      ]
+    },
+    replace() {
+      const spec = makeSpec()
+      const name = anyName()
+      return [
+        { act: 'replace', name, old: named.get(name).ref.generation, ...spec },
+        () => {
+          const v = make(spec, { name, replace: true })
+          named.set(name, v)
+          return facts(v)
+        },
+      ]
+    },
+    replaceShared() {
+      const spec = makeSpec()
+      const name = rng.pick(SHARED)
+      return [{ act: 'shared', name, ...spec }, () => facts(make(spec, { name, replace: true }))]
+    },
+    destroyNamed() {
+      const name = anyName()
+      const v = named.get(name)
+      return [
+        { act: 'destroy', generation: v.ref.generation },
+        () => {
+          if (rng.below(2) === 0) store.delete(name)
+          else v.destroy({ unsafe: rng.below(2) === 0 })
+          named.delete(name)
+        },
+      ]
+    },
+    destroyNameless() {
+      if (nameless.length === 0) return acts.createUnnamed()
+      const [v] = nameless.splice(rng.below(nameless.length), 1)
+      return [{ act: 'destroy', generation: v.ref.generation }, () => void v.destroy()]
+    },
+    fill() {
+      const v = anyVector()
+      const by = rng.bits()
+      return [{ act: 'fill', generation: v.ref.generation, by }, () => void v.fill(filling(v.type, by).value)]
+    },
+    write() {
+      const v = anyVector()
+      if (v.length === 0 || v.type === 'complex') return acts.fill()
+      const start = rng.below(v.length)
+      const length = 1 + rng.below(Math.min(v.length - start, 2000))
+      const by = rng.bits()
+      return [
+        { act: 'write', generation: v.ref.generation, start, length, by },
+        () => {
+          v.view().set(content(v.type, length, by), start)
+        },
+      ]
+    },
+    sync: () => [{ act: 'sync' }, () => void store.syncNow()],
+  }
+  const bag =
+    'create create create createUnnamed keepCopy name rename replace replace replaceShared fill write write'.split(
+      ' ',
+    )
+  const ends = 'destroyNamed destroyNamed destroyNameless replace replaceShared sync'.split(' ')
+
+  for (let n = 0; n < limit; n++) {
+    let kind
+    if (named.size < 3) kind = 'create'
+    else if (named.size + nameless.length >= MOST) kind = rng.pick(['destroyNamed', 'destroyNameless'])
+    else kind = rng.pick(rng.below(3) === 0 ? ends : bag)
+    const [announcement, perform] = acts[kind]()
+    log({ b: n, ...announcement })
+    log({ a: n, ...perform() })
+  }
+}

@@ -1,0 +1,91 @@
+// What must be in the store after a kill, derived from what was there before and from the logs of the threads: every acknowledged act done,
+// and per thread at most one act in flight, which may be done or not done.
+
+import fs from 'node:fs'
+import { bytesOf, content, TYPES } from '../bytes.mjs'
+import { filling } from './acts.mjs'
+
+/** The events of one log. The last line may be torn by the kill; then it never counted. */
+export function readLog(file) {
+  const lines = fs.existsSync(file) ? fs.readFileSync(file, 'utf8').split('\n') : ['']
+  lines.pop()
+  return lines.map(line => JSON.parse(line))
+}
+
+/** objects: generation → { thread, name, type, length, bytes, ref, loser }; shared: name → { bytes, type, generation }. */
+export function emptyModel() {
+  return { objects: new Map(), shared: new Map(), extras: 0 }
+}
+
+export function cloneModel(model) {
+  const objects = new Map()
+  for (const [generation, entry] of model.objects) objects.set(generation, { ...entry })
+  return { objects, shared: new Map(model.shared), extras: model.extras }
+}
+
+const specBytes = e => Buffer.from(bytesOf(content(e.type, e.length, e.seed)))
+
+/** The bytes of an entry after a fill or a write; the entry's own bytes stay as they are. */
+export function written(entry, event) {
+  const bytes = Buffer.from(entry.bytes)
+  const { width } = TYPES[entry.type]
+  if (event.act === 'fill') {
+    const { bits } = filling(entry.type, event.by)
+    if (bytes.length > 0) bytes.fill(bytesOf(bits))
+  } else bytesOf(content(entry.type, event.length, event.by)).copy(bytes, event.start * width)
+  return bytes
+}
+
+/** What an act that makes an object makes. `objects` are those before it. */
+export function made(objects, event, thread) {
+  if (event.act === 'copy') {
+    const from = objects.get(event.from)
+    return { thread, name: event.name, type: from.type, length: from.length, bytes: from.bytes, ref: null }
+  }
+  return {
+    thread,
+    name: event.name,
+    type: event.type,
+    length: event.length,
+    bytes: specBytes(event),
+    ref: null,
+  }
+}
+
+/**
+ * Applies what `thread` acknowledged to `model`. Returns the act in flight (or null), the shared replacements it acknowledged, and the
+ * count of acknowledged acts; errors the thread met go to `problems`.
+ */
+export function replay(model, thread, events, problems) {
+  const { objects } = model
+  const shared = []
+  let flying = null
+  let done = 0
+  for (const event of events) {
+    if (event.error !== undefined) {
+      problems.push(`thread ${thread} met an error: ${event.error}`)
+      flying = null
+      continue
+    }
+    if (event.b !== undefined) {
+      flying = event
+      continue
+    }
+    const act = flying
+    flying = null
+    done++
+    if (act.act === 'create' || act.act === 'copy' || act.act === 'replace') {
+      const entry = made(objects, act, thread)
+      if (act.act === 'replace') objects.delete(act.old)
+      objects.set(event.generation, { ...entry, ref: event.ref })
+    } else if (act.act === 'shared')
+      shared.push({ ...made(objects, act, thread), generation: event.generation })
+    else if (act.act === 'name') objects.get(act.generation).name = act.name
+    else if (act.act === 'destroy') objects.delete(act.generation)
+    else if (act.act === 'fill' || act.act === 'write') {
+      const entry = objects.get(act.generation)
+      entry.bytes = written(entry, act)
+    }
+  }
+  return { flying, shared, done }
+}
