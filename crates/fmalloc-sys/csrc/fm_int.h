@@ -32,9 +32,11 @@ enum { FM_ADDR = 0, FM_SIZE = 1, FM_STAMP = 2, FM_TREES = 3 };
 /* An AVL tree of 2^32 nodes is at most 1.4405 * 32 + 1 high. */
 #define FM_DEPTH 48
 
-/* Nodes per chunk: 256 nodes of 64 bytes are 16 KiB. */
+/* Nodes per chunk: 256 nodes of 64 bytes are 16 KiB.  Tests shrink it to be refused more often. */
+#ifndef FM_CHUNK_BITS
 #define FM_CHUNK_BITS 8
-#define FM_CHUNK      (1u << FM_CHUNK_BITS)
+#endif
+#define FM_CHUNK (1u << FM_CHUNK_BITS)
 
 /* Largest end of a space: file offsets are signed 64-bit numbers. */
 #define FM_HI_MAX ((uint64_t)1 << 63)

@@ -44,14 +44,34 @@ static bool widen(fm *h, uint64_t n)
     return true;
 }
 
+/*
+ * Chunks begin at a multiple of 64, so that a node is one cache line, whatever alignment get() has: the
+ * block is one line longer than the nodes, and the pointer get() returned lies in front of them.
+ */
+#define LINE sizeof(fm_node)
+#define BLOCK (FM_CHUNK * sizeof(fm_node) + LINE)
+
+_Static_assert(_Alignof(max_align_t) >= sizeof(void *),
+               "room for the pointer before the first line");
+
 /* One more chunk. */
 static bool deepen(fm *h)
 {
     if (!widen(h, (uint64_t)h->chunks + 1)) return false;
-    fm_node *chunk = fm_get(h, FM_CHUNK * sizeof(*chunk));
-    if (chunk == NULL) return false;
-    h->dir[h->chunks++] = chunk;
+    char *block = fm_get(h, BLOCK);
+    if (block == NULL) return false;
+    char *nodes = block + (LINE - (uintptr_t)block % LINE); /* 8 to 64 bytes further */
+    memcpy(nodes - sizeof(block), &block, sizeof(block));
+    h->dir[h->chunks++] = (fm_node *)(void *)nodes;
     return true;
+}
+
+/* The last chunk back. */
+static void flatten(fm *h)
+{
+    char *nodes = (char *)h->dir[--h->chunks], *block;
+    memcpy(&block, nodes - sizeof(block), sizeof(block));
+    fm_put(h, block, BLOCK);
 }
 
 bool fm_pool_open(fm *h)
@@ -67,7 +87,7 @@ bool fm_pool_open(fm *h)
 void fm_pool_reset(fm *h)
 {
     while (h->chunks > 1)
-        fm_put(h, h->dir[--h->chunks], FM_CHUNK * sizeof(fm_node));
+        flatten(h);
     h->spare = 0;
     h->virgin = 1;
 }
@@ -75,7 +95,7 @@ void fm_pool_reset(fm *h)
 void fm_pool_close(fm *h)
 {
     while (h->chunks > 0)
-        fm_put(h, h->dir[--h->chunks], FM_CHUNK * sizeof(fm_node));
+        flatten(h);
     fm_put(h, h->dir, h->dir_cap * sizeof(*h->dir));
     h->dir = NULL;
     h->dir_cap = 0;

@@ -13,8 +13,8 @@
 #include "fm_int.h"
 
 #define DIGIT_BITS 8
-#define DIGITS     (1u << DIGIT_BITS)
-#define SMALL      24 /* at most this many: insertion sort */
+#define DIGITS (1u << DIGIT_BITS)
+#define SMALL 24 /* at most this many: insertion sort */
 
 static inline bool entry_before(const fm_entry *a, const fm_entry *b)
 {
@@ -119,7 +119,7 @@ void fm_sort_entries(fm_entry *e, size_t n)
     }
 }
 
-#define LEN_BITS   11
+#define LEN_BITS 11
 #define LEN_DIGITS (1u << LEN_BITS)
 
 /* One stable pass by the digit at shift. */

@@ -301,22 +301,42 @@ uint32_t fm_tree_first(const fm *h, int t)
     return i;
 }
 
-/* A balanced tree of the n nodes order[0..n), or first.. if order is NULL.  Recurses log2(n) deep. */
-static uint32_t plant(fm *h, int slot, const uint32_t *order, uint32_t first, uint32_t n)
+/* Nodes to be planted: number i in the order is order[i], or first + i if order is NULL. */
+typedef struct {
+    fm *h;
+    int slot;
+    const uint32_t *order;
+    uint32_t first, n;
+} seed;
+
+#define AHEAD 24 /* nodes: in size order each is a cache miss, unless asked for in time */
+
+static inline uint32_t seed_at(const seed *s, uint32_t i)
 {
-    if (n == 0) return 0;
-    uint32_t half = n / 2;
-    uint32_t i = order == NULL ? first + half : order[half];
-    fm_node *x = fm_at(h, i);
-    x->kid[slot][0] = plant(h, slot, order, first, half);
-    x->kid[slot][1] =
-        plant(h, slot, order == NULL ? NULL : order + half + 1, first + half + 1, n - half - 1);
-    pull(h, slot, x);
+    return s->order == NULL ? s->first + i : s->order[i];
+}
+
+/* A balanced tree of the n > 0 nodes from number `from` on.  Recurses log2(n) deep. */
+static uint32_t plant(const seed *s, uint32_t from, uint32_t n)
+{
+    uint32_t half = n / 2, middle = from + half;
+    uint32_t before_it = half == 0 ? 0 : plant(s, from, half);
+#ifdef __GNUC__
+    if (s->order != NULL && middle + AHEAD < s->n)
+        __builtin_prefetch(fm_at(s->h, s->order[middle + AHEAD]), 1);
+#endif
+    uint32_t after_it = n - half == 1 ? 0 : plant(s, middle + 1, n - half - 1);
+    uint32_t i = seed_at(s, middle);
+    fm_node *x = fm_at(s->h, i);
+    x->kid[s->slot][0] = before_it;
+    x->kid[s->slot][1] = after_it;
+    pull(s->h, s->slot, x);
     return i;
 }
 
 /* Make tree t, which is empty, of n nodes that are given in its order. */
 void fm_tree_build(fm *h, int t, const uint32_t *order, uint32_t first, uint32_t n)
 {
-    h->root[t] = plant(h, FM_SLOT(t), order, first, n);
+    seed s = {h, FM_SLOT(t), order, first, n};
+    h->root[t] = n == 0 ? 0 : plant(&s, 0, n);
 }
