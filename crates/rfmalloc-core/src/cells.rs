@@ -1,0 +1,60 @@
+//! Liveness cells: one 32-bit word in memory per open object of the process, which every thread can test without a call.
+//!
+//! Holds: the process-wide chunks of cells, never freed (their addresses are given to JavaScript). A handle remembers its cell's value;
+//! the object is alive while the cell still has it. Killing changes the value; a cell is reused only after every handle is gone.
+
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Cells per chunk.
+pub const CHUNK: usize = 1 << 16;
+
+struct Table {
+    chunks: Vec<&'static [AtomicI32]>,
+    free: Vec<u32>,
+    next: u32,
+}
+
+static TABLE: Mutex<Table> = Mutex::new(Table { chunks: Vec::new(), free: Vec::new(), next: 0 });
+
+/// A cell that belongs to one open object.
+#[derive(Clone, Copy)]
+pub(crate) struct Cell {
+    pub(crate) idx: u32,
+    pub(crate) value: i32,
+    word: &'static AtomicI32,
+}
+
+impl Cell {
+    pub(crate) fn take() -> Self {
+        let mut t = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
+        let idx = t.free.pop().unwrap_or_else(|| {
+            if t.next as usize == t.chunks.len() * CHUNK {
+                let chunk: Vec<AtomicI32> = (0..CHUNK).map(|_| AtomicI32::new(1)).collect();
+                t.chunks.push(Box::leak(chunk.into_boxed_slice()));
+            }
+            t.next += 1;
+            t.next - 1
+        });
+        let word = &t.chunks[idx as usize / CHUNK][idx as usize % CHUNK];
+        Self { idx, value: word.load(Ordering::Acquire), word }
+    }
+
+    /// Every handle of the object is dead from now on. Idempotent.
+    pub(crate) fn kill(self) {
+        let next = self.value.wrapping_add(1);
+        let next = if next == 0 { 1 } else { next };
+        let _ = self.word.compare_exchange(self.value, next, Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// Gives the cell back; no handle may test it any more.
+    pub(crate) fn give_back(self) {
+        self.kill();
+        TABLE.lock().unwrap_or_else(PoisonError::into_inner).free.push(self.idx);
+    }
+}
+
+/// The cells of chunk `k`, for sharing with JavaScript; `None` when there is no such chunk yet.
+pub fn chunk(k: usize) -> Option<&'static [AtomicI32]> {
+    TABLE.lock().unwrap_or_else(PoisonError::into_inner).chunks.get(k).copied()
+}

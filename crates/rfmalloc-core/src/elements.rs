@@ -1,0 +1,262 @@
+//! Whole-vector work on elements: fill, copy, convert, import, export, compare, advise.
+//!
+//! Holds: the methods of [`Vector`], which is an element range owner: an object of a store or a plain mapped file. Elements move in blocks
+//! of 2048 through private memory, since a worker's view may write the payload meanwhile. Index arguments are elements of the vector's own
+//! type; every range is checked before the first write.
+
+use crate::convert::{self, Source, Warnings};
+use crate::dtype::Dtype;
+use crate::error::{Code, Error, Result};
+use crate::mapped::MappedFile;
+use crate::region::{PageAdvice, Span};
+use crate::store::{Handle, Operation};
+use std::sync::Arc;
+
+/// Elements per block.
+const BLOCK: u64 = 2048;
+
+/// Something with elements: an open object, or a plain mapped file.
+pub enum Vector {
+    /// In a store.
+    Object(Handle),
+    /// `createMmapVector`.
+    File(Arc<MappedFile>),
+}
+
+/// Keeps the memory in place during an access.
+enum Guard {
+    Object(Operation, u64),
+    File(Arc<MappedFile>),
+}
+
+impl Guard {
+    fn span(&self) -> Span {
+        match self {
+            Self::Object(op, _) => op.span(),
+            Self::File(f) => f.span(),
+        }
+    }
+    fn wrote(&self, off: u64, nbytes: u64) {
+        if let Self::Object(op, payload_off) = self {
+            op.wrote(*payload_off, off, nbytes);
+        }
+    }
+}
+
+impl Vector {
+    /// Element type.
+    pub fn dtype(&self) -> Dtype {
+        match self {
+            Self::Object(h) => h.facts().dtype,
+            Self::File(f) => f.dtype(),
+        }
+    }
+
+    /// Elements.
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Object(h) => h.facts().len,
+            Self::File(f) => f.len(),
+        }
+    }
+
+    /// Whether it has no elements.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn guard(&self) -> Result<Guard> {
+        Ok(match self {
+            Self::Object(h) => Guard::Object(h.begin()?, h.facts().off),
+            Self::File(f) => Guard::File(Arc::clone(f)),
+        })
+    }
+
+    fn check(&self, start: u64, n: u64) -> Result<()> {
+        match start.checked_add(n) {
+            Some(end) if end <= self.len() => Ok(()),
+            _ => Err(Error::new(
+                Code::OutOfBounds,
+                format!("elements {start}..{} reach beyond the vector's length {}", start.saturating_add(n), self.len()),
+            )
+            .with("start", start)
+            .with("length", self.len())),
+        }
+    }
+
+    fn check_writable(&self) -> Result<()> {
+        let read_only = match self {
+            Self::Object(h) => h.is_read_only(),
+            Self::File(f) => f.is_read_only(),
+        };
+        if read_only { Err(Error::new(Code::ReadOnly, "the vector is read-only; open its file without readOnly")) } else { Ok(()) }
+    }
+
+    /// Sets elements `[start, end)` to the one whose bytes are `pattern`.
+    ///
+    /// # Errors
+    /// `OUT_OF_BOUNDS`, `ARGUMENT` (`pattern` is not one element), `READ_ONLY`, `DESTROYED`, `CLOSED`.
+    pub fn fill(&self, start: u64, end: u64, pattern: &[u8]) -> Result<()> {
+        self.check(start, end.saturating_sub(start))?;
+        self.check_writable()?;
+        let width = self.dtype().width();
+        if pattern.len() as u64 != width {
+            return Err(Error::new(Code::Argument, format!("a value of {} bytes for elements of {width}", pattern.len())));
+        }
+        let guard = self.guard()?;
+        let span = guard.span();
+        let block: Vec<u8> = pattern.iter().copied().cycle().take((width * BLOCK * 4) as usize).collect();
+        let mut at = start * width;
+        let stop = end.max(start) * width;
+        while at < stop {
+            let n = (stop - at).min(block.len() as u64);
+            span.write(at, &block[..n as usize]);
+            at += n;
+        }
+        guard.wrote(start * width, stop - start * width);
+        Ok(())
+    }
+
+    /// Copies `n` elements of `src` from `src_start` to `start`, converted as R's `as.*` does where the types differ. Overlap within one
+    /// payload behaves as if the source were copied first.
+    ///
+    /// # Errors
+    /// As [`Vector::fill`].
+    pub fn copy_from(&self, start: u64, src: &Self, src_start: u64, n: u64) -> Result<Warnings> {
+        self.check(start, n)?;
+        src.check(src_start, n)?;
+        self.check_writable()?;
+        let (to, from) = (self.guard()?, src.guard()?);
+        let (dw, sw) = (self.dtype().width(), src.dtype().width());
+        let dst = to.span().part(start * dw, n * dw);
+        let source = from.span().part(src_start * sw, n * sw);
+        let mut warnings = Warnings::default();
+        if self.dtype() == src.dtype() {
+            dst.copy_from(source);
+        } else {
+            let kind = Source::of(src.dtype());
+            let (mut input, mut output) = (vec![0u8; (sw * BLOCK) as usize], vec![0u8; (dw * BLOCK) as usize]);
+            let mut at = 0;
+            while at < n {
+                let m = (n - at).min(BLOCK);
+                let (i, o) = (&mut input[..(m * sw) as usize], &mut output[..(m * dw) as usize]);
+                source.read(at * sw, i);
+                warnings |= convert::convert(kind, i, self.dtype(), o);
+                dst.write(at * dw, o);
+                at += m;
+            }
+        }
+        to.wrote(start * dw, n * dw);
+        Ok(warnings)
+    }
+
+    /// Writes the elements of `bytes`, laid out as `source`, from `start` on. `exact`: an element that this type cannot hold exactly is
+    /// refused before the first write. Returns the number of elements written and R's warnings.
+    ///
+    /// # Errors
+    /// `VALUE` (`details.index`), `LENGTH` (bytes that are no whole number of elements), and as [`Vector::fill`].
+    pub fn import(&self, start: u64, source: Source, bytes: &[u8], exact: bool) -> Result<(u64, Warnings)> {
+        let (dtype, sw, dw) = (self.dtype(), source.width(), self.dtype().width());
+        if !(bytes.len() as u64).is_multiple_of(sw) {
+            return Err(Error::new(Code::Length, "complex values come in pairs of numbers; the array's length is odd"));
+        }
+        let n = bytes.len() as u64 / sw;
+        self.check(start, n)?;
+        self.check_writable()?;
+        if exact && let Some(i) = convert::first_inexact(source, bytes, dtype) {
+            return Err(Error::new(Code::Value, format!("element {i} is no exact value of type '{}'", dtype.name()))
+                .with("index", i));
+        }
+        let guard = self.guard()?;
+        let span = guard.span().part(start * dw, n * dw);
+        let mut warnings = Warnings::default();
+        if source.is_bits_of(dtype) {
+            span.write(0, bytes);
+        } else {
+            let mut output = vec![0u8; (dw * BLOCK) as usize];
+            for (k, input) in bytes.chunks((sw * BLOCK) as usize).enumerate() {
+                let m = input.len() as u64 / sw;
+                let o = &mut output[..(m * dw) as usize];
+                warnings |= convert::convert(source, input, dtype, o);
+                span.write(k as u64 * BLOCK * dw, o);
+            }
+        }
+        guard.wrote(start * dw, n * dw);
+        Ok((n, warnings))
+    }
+
+    /// Copies the bits of elements from `start` on into `out` (a whole number of elements).
+    ///
+    /// # Errors
+    /// `OUT_OF_BOUNDS`, `LENGTH`, `DESTROYED`, `CLOSED`.
+    pub fn export(&self, start: u64, out: &mut [u8]) -> Result<()> {
+        let width = self.dtype().width();
+        if !(out.len() as u64).is_multiple_of(width) {
+            return Err(Error::new(Code::Length, format!("{} bytes are no whole number of elements of {width}", out.len())));
+        }
+        self.check(start, out.len() as u64 / width)?;
+        self.guard()?.span().read(start * width, out);
+        Ok(())
+    }
+
+    /// Whether `n` elements are the same: NA equals NA, NaN equals NaN, 0 equals −0. Vectors of different types never are.
+    ///
+    /// # Errors
+    /// `OUT_OF_BOUNDS`, `DESTROYED`, `CLOSED`.
+    pub fn equals(&self, start: u64, other: &Self, other_start: u64, n: u64) -> Result<bool> {
+        self.check(start, n)?;
+        other.check(other_start, n)?;
+        if self.dtype() != other.dtype() {
+            return Ok(false);
+        }
+        let width = self.dtype().width();
+        let (a, b) = (self.guard()?, other.guard()?);
+        let (a, b) = (a.span().part(start * width, n * width), b.span().part(other_start * width, n * width));
+        let (mut x, mut y) = (vec![0u8; (width * BLOCK) as usize], vec![0u8; (width * BLOCK) as usize]);
+        let mut at = 0;
+        while at < n {
+            let m = (n - at).min(BLOCK);
+            let (x, y) = (&mut x[..(m * width) as usize], &mut y[..(m * width) as usize]);
+            a.read(at * width, x);
+            b.read(at * width, y);
+            if x != y && !convert::equal_blocks(self.dtype(), x, y) {
+                return Ok(false);
+            }
+            at += m;
+        }
+        Ok(true)
+    }
+
+    fn byte_part(&self, start: u64, end: u64) -> Result<(Guard, Span)> {
+        let nbytes = self.len() * self.dtype().width();
+        if start > end || end > nbytes {
+            return Err(Error::new(
+                Code::OutOfBounds,
+                format!("bytes {start}..{end} reach beyond the payload's {nbytes} bytes"),
+            ));
+        }
+        let guard = self.guard()?;
+        let span = guard.span().part(start, end - start);
+        Ok((guard, span))
+    }
+
+    /// Advice on payload bytes `[start, end)`; never changes data.
+    ///
+    /// # Errors
+    /// `OUT_OF_BOUNDS`, `IO`, `DESTROYED`, `CLOSED`.
+    pub fn advise(&self, start: u64, end: u64, advice: PageAdvice) -> Result<()> {
+        let (_guard, span) = self.byte_part(start, end)?;
+        span.advise(advice).map_err(|e| Error::io("cannot advise the system", &e))
+    }
+
+    /// Reads payload bytes `[start, end)` into memory; blocks until they are there.
+    ///
+    /// # Errors
+    /// As [`Vector::advise`].
+    pub fn prefetch(&self, start: u64, end: u64) -> Result<()> {
+        let (_guard, span) = self.byte_part(start, end)?;
+        span.advise(PageAdvice::WillNeed).map_err(|e| Error::io("cannot read ahead", &e))?;
+        span.touch();
+        Ok(())
+    }
+}

@@ -1,0 +1,54 @@
+//! The engine of rfmalloc: a heap of typed vectors in one memory-mapped file.
+//!
+//! Layers, bottom up; each may use those above it in this list only:
+//! - `error`, `dtype`, `na`: words everybody uses;
+//! - `platform`, `region`: operating system and address space (the rooms of `unsafe`, with `heap`);
+//! - `format`: the bytes of the file, encoders and decoders only;
+//! - `resolve`: which version of a record counts;
+//! - `seam`: the way to the disk; `heap`: the free-space map (C); `catalog`, `names`, `cells`: the file's index in memory;
+//! - `store`: one open store: open, begin, change, sync, close, verify; `registry`: one per file and process;
+//! - `convert`, `mapped`, `elements`: whole-vector work.
+//!
+//! Start with [`Store::open`]. Every error has a [`Code`]; nothing here panics on any file or argument by intent, and a panic is a bug.
+
+#![deny(unsafe_code)]
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("rfmalloc needs a 64-bit system: files are mapped whole");
+#[cfg(target_endian = "big")]
+compile_error!("rfmalloc files are little-endian and mapped as they are");
+
+mod catalog;
+pub mod cells;
+mod convert;
+mod dtype;
+mod elements;
+mod error;
+mod format;
+#[allow(unsafe_code)]
+mod heap;
+mod mapped;
+pub mod na;
+mod names;
+#[allow(unsafe_code)]
+mod platform;
+#[allow(unsafe_code)]
+mod region;
+pub mod registry;
+mod resolve;
+mod seam;
+mod segment_view;
+mod store;
+
+pub use convert::{Source, Warnings};
+pub use dtype::{Dtype, MAX_LEN};
+pub use elements::Vector;
+pub use error::{Code, Detail, Error, Result};
+pub use mapped::MappedFile;
+pub use region::PageAdvice;
+pub use seam::{Event, Observer};
+pub use segment_view::SegmentView;
+pub use store::{
+    Fault, Handle, Info, Mode, ObjectFacts, ObjectState, OpenOptions, Opened, Pin, RecordRow, Store, Summary, VerifyReport,
+    sync_all_stores,
+};

@@ -1,0 +1,92 @@
+//! Linux: `fallocate`, `/proc`, `O_TMPFILE`. See `mod.rs` for the contract.
+#![forbid(unsafe_code)]
+
+use rustix::fs::{Advice, AtFlags, FallocateFlags, Mode, OFlags};
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+pub(crate) fn boot_id() -> Option<[u8; 16]> {
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    uuid::Uuid::parse_str(text.trim()).ok().map(uuid::Uuid::into_bytes)
+}
+
+pub(crate) fn allocate(file: &File, off: u64, len: u64) -> io::Result<()> {
+    match rustix::fs::fallocate(file, FallocateFlags::empty(), off, len) {
+        Err(rustix::io::Errno::OPNOTSUPP) => write_zeros(file, off, len),
+        r => r.map_err(Into::into),
+    }
+}
+
+/// File systems without `fallocate`: real zeros, so that a full disk is an error here and not a signal later.
+fn write_zeros(file: &File, off: u64, len: u64) -> io::Result<()> {
+    let zeros = vec![0u8; 1 << 20];
+    let mut done = 0;
+    while done < len {
+        let n = (len - done).min(zeros.len() as u64) as usize;
+        file.write_all_at(&zeros[..n], off + done)?;
+        done += n as u64;
+    }
+    Ok(())
+}
+
+pub(crate) fn zero_range(file: &File, off: u64, len: u64) -> io::Result<()> {
+    rustix::fs::fallocate(file, FallocateFlags::ZERO_RANGE, off, len).map_err(Into::into)
+}
+
+pub(crate) fn sync_file(file: &File) -> io::Result<()> {
+    file.sync_data()
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "the macOS twin can fail")]
+pub(crate) fn after_msync(_file: &File) -> io::Result<()> {
+    Ok(())
+}
+
+pub(crate) fn drop_cache(file: &File) {
+    // Best effort by contract: an old cache only matters after a failed sync, and then the pages are clean and droppable.
+    let _ = rustix::fs::fadvise(file, 0, None, Advice::DontNeed);
+}
+
+pub(crate) fn overcommit_is_strict() -> bool {
+    fs::read_to_string("/proc/sys/vm/overcommit_memory").is_ok_and(|s| s.trim() == "2")
+}
+
+/// `/proc/locks` lists `1: FLOCK ADVISORY WRITE 1234 08:01:5678 0 EOF`.
+pub(crate) fn lock_holder(dev: u64, ino: u64) -> Option<u32> {
+    let want = format!("{:02x}:{:02x}:{ino}", rustix::fs::major(dev), rustix::fs::minor(dev));
+    let locks = fs::read_to_string("/proc/locks").ok()?;
+    locks.lines().find_map(|line| {
+        let mut words = line.split_whitespace().skip_while(|w| *w != "FLOCK");
+        let (_, pid, place) = (words.nth(2)?, words.next()?, words.next()?);
+        (place == want).then(|| pid.parse().ok()).flatten()
+    })
+}
+
+pub(crate) fn publish_new(dir: &Path, path: &Path, fill: &mut dyn FnMut(&File) -> io::Result<()>) -> io::Result<File> {
+    let mode = Mode::from_raw_mode(0o666);
+    match rustix::fs::open(dir, OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC, mode) {
+        Ok(fd) => {
+            let file = File::from(fd);
+            fill(&file)?;
+            let proc = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file.as_fd()));
+            rustix::fs::linkat(rustix::fs::CWD, proc, rustix::fs::CWD, path, AtFlags::SYMLINK_FOLLOW)?;
+            Ok(file)
+        }
+        // EISDIR, EOPNOTSUPP: the file system knows no unnamed files.
+        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::ISDIR | rustix::io::Errno::INVAL) => {
+            publish_by_link(dir, path, fill)
+        }
+        Err(e) => Err(e.into()),
+    }
+}
+
+fn publish_by_link(dir: &Path, path: &Path, fill: &mut dyn FnMut(&File) -> io::Result<()>) -> io::Result<File> {
+    let temp = dir.join(format!(".rfmalloc-{}", uuid::Uuid::new_v4().simple()));
+    let file = File::options().read(true).write(true).create_new(true).open(&temp)?;
+    let linked = fill(&file).and_then(|()| fs::hard_link(&temp, path));
+    fs::remove_file(&temp)?;
+    linked.map(|()| file)
+}

@@ -1,0 +1,23 @@
+//! What differs between operating systems: one file each with the same functions, chosen here.
+//!
+//! Contract of every implementation (offsets and lengths in bytes):
+//! - `boot_id()`: an identifier that changes with every boot of the machine, or `None` when it cannot be read.
+//! - `allocate(file, off, len)`: backs `[off, off+len)` with real blocks reading as zero and extends the file to `off+len`.
+//! - `zero_range(file, off, len)`: makes existing bytes zero without writing them, or fails with `Unsupported`.
+//! - `sync_file(file)`: everything of the file is on stable storage when it returns.
+//! - `after_msync(file)`: what must follow a ranged `msync` for the bytes to be on stable storage.
+//! - `publish_new(dir, path, fill)`: the file appears under `path` complete or not at all, never replacing anything.
+//! - `lock_holder(dev, ino)`: best effort pid of the process that holds the `flock`.
+//! - `drop_cache(file)`: asks the system to forget clean cached pages of the file.
+//! - `overcommit_is_strict()`: reserved memory counts against a limit, so reservations must be `PROT_NONE`.
+
+#[cfg(any(target_os = "linux", target_os = "android"))]
+#[path = "linux.rs"]
+mod os;
+#[cfg(target_vendor = "apple")]
+#[path = "macos.rs"]
+mod os;
+
+pub(crate) use os::{
+    after_msync, allocate, boot_id, drop_cache, lock_holder, overcommit_is_strict, publish_new, sync_file, zero_range,
+};

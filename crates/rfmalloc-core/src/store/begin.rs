@@ -1,0 +1,289 @@
+//! The first mutation of a process: rule 3, recovery after a machine crash, and the derivation of the free-space map (rule 4).
+//!
+//! Nothing is written before the picture has been checked: a zero word where a used slot must be, or two records on the same bytes, is
+//! an error and the file stays as it is. A damaged record hides its extents, so from then on only bytes behind the file's old end are
+//! handed out.
+
+use super::sync::barrier_metadata;
+use super::{Inner, Mode, Shared};
+use crate::error::{Error, Result};
+use crate::format::superblock::{CLEAN, HELD_DISTRUST, POISONED};
+use crate::format::word::{State, Word};
+use crate::format::{Extent, HEADER_BYTES, word};
+use crate::heap::{Conflict, Heap};
+use crate::resolve::{self, Live, Occupied, Resolved};
+use fmalloc_sys::fm_extent;
+
+/// Ids of catalog segments in a conflict start here; record ids are 32 bits wide.
+const SEGMENT_ID: u64 = 1 << 40;
+const BATCH: usize = 1 << 16;
+
+impl Inner {
+    /// Rule 3; idempotent. After it, free space may be allocated and records changed.
+    pub(super) fn begin(&mut self, sh: &Shared) -> Result<()> {
+        sh.check_writable(self)?;
+        if self.begun {
+            return Ok(());
+        }
+        if sh.mode == Mode::Scratch {
+            return self.begin_scratch();
+        }
+        let used_end = self.catalog.used_end().max(self.sb.slots_used);
+        self.check_words(self.sb.slots_used)?;
+        if self.one_copy {
+            // Rule 17: the lost copy may have leased more; nothing in the slots may recur.
+            self.next_seq = self.highest_seq(used_end).max(self.next_seq) + self.lease_step;
+        }
+        // Overlaps are found before the first store. After a machine crash this is the virtual picture; it is derived again below.
+        let mut heap = self.derive(used_end, !self.same_boot)?;
+        let a = barrier_metadata(sh, self);
+        self.barrier(sh, a)?;
+        let was_trusted = self.same_boot;
+        let recovered = self.recover(sh, used_end);
+        self.barrier(sh, recovered)?;
+        if self.sb.boot_id != sh.boot_id && self.sb.state & CLEAN == 0 {
+            self.sb.state |= HELD_DISTRUST;
+        }
+        self.sb.state &= !(CLEAN | POISONED);
+        self.extend_lease(sh)?;
+        self.same_boot = true;
+        if !was_trusted {
+            heap = self.derive(used_end, false)?;
+        }
+        self.slots_used = used_end;
+        self.collect_free_slots();
+        self.heap = Some(heap);
+        self.begun = true;
+        self.settle_losers(sh)
+    }
+
+    fn begin_scratch(&mut self) -> Result<()> {
+        let mut heap = Heap::new(HEADER_BYTES, self.file_len)?;
+        let segments: Vec<_> = self.catalog.segments.iter().map(|s| fm_extent { off: s.off, len: s.nbytes() }).collect();
+        let ids: Vec<u64> = (0..segments.len() as u64).map(|k| SEGMENT_ID + k).collect();
+        heap.load(&segments, &ids)?;
+        heap.ready()?.map_err(|c| conflict_error(&c))?;
+        self.heap = Some(heap);
+        self.begun = true;
+        Ok(())
+    }
+
+    /// Decision 25: a slot once used never has the word 0 again.
+    pub(super) fn check_words(&self, end: u32) -> Result<()> {
+        let mut zero = None;
+        self.catalog.scan(end, |idx, raw| {
+            zero = (raw == 0).then_some(idx);
+            zero.is_none()
+        });
+        match zero {
+            Some(idx) => Err(Error::corrupt(
+                format!("record {idx}: its state word is zero, but it was in use at the last sync; nothing is written to this store"),
+                self.catalog.place(idx).map_or(0, |p| p.word_off),
+            )
+            .with("id", idx)),
+            None => Ok(()),
+        }
+    }
+
+    fn highest_seq(&self, used_end: u32) -> u64 {
+        let mut highest = 0;
+        self.catalog.scan(used_end, |idx, _| {
+            if let Some(slot) = self.catalog.slot(idx) {
+                for body in slot.bodies.iter().flatten() {
+                    highest = highest.max(body.seq);
+                }
+                if slot.dead_seq != crate::format::slot::NOT_DEAD && slot.dead_seq <= crate::format::slot::MAX_SEQ {
+                    highest = highest.max(slot.dead_seq);
+                }
+                highest = highest.max(u64::from(slot.raw_generation));
+            }
+            true
+        });
+        highest
+    }
+
+    /// Rule 3b: what a machine crash left is decided once and written, so that it cannot be decided otherwise later.
+    fn recover(&mut self, sh: &Shared, used_end: u32) -> Result<()> {
+        let trust = self.trust();
+        let mut changes: Vec<(u32, Word)> = Vec::new();
+        let mut discarded = 0;
+        let mut scan = |idx: u32, raw: u64| {
+            if raw == 0 {
+                // Lost or skipped; from the next sync on a zero word here would count as damage.
+                changes.push((idx, Word::free(0)));
+                return true;
+            }
+            let (Some(old), Some(slot)) = (Word::decode(raw, idx), self.catalog.slot(idx)) else { return true };
+            if trust.same_boot || !matches!(old.state, State::Live | State::Dead) {
+                return true;
+            }
+            match resolve::resolve(raw, &slot, idx, trust) {
+                Resolved::Absent if old.state == State::Live => {
+                    discarded += 1;
+                    changes.push((idx, Word::free(slot.raw_generation)));
+                }
+                Resolved::Absent | Resolved::Damaged(_) => {}
+                Resolved::Live(live) => {
+                    let kept = self.kept_word(&old, &live);
+                    if kept != old {
+                        changes.push((idx, kept));
+                    }
+                }
+            }
+            true
+        };
+        self.catalog.scan(used_end, &mut scan);
+        for (idx, word) in &changes {
+            self.store_word(sh, *idx, *word);
+        }
+        self.discarded += discarded;
+        if changes.is_empty() { Ok(()) } else { barrier_metadata(sh, self) }
+    }
+
+    /// The word of a record that recovery keeps: the kept body active, its pair and tag; of the D bits only its own if it changed.
+    fn kept_word(&self, old: &Word, live: &Live) -> Word {
+        if old.active == live.which && old.state == State::Live {
+            return *old;
+        }
+        let mut durable = old.durable;
+        if old.active != live.which {
+            durable[1 - live.which] = false;
+        }
+        let tag = match self.read_aux(live) {
+            Ok(aux) => aux.naming.map_or(0, |n| word::name_tag(word::name_hash(&self.sb.tag_seed, &n.name))),
+            Err(_) => old.tag,
+        };
+        Word { state: State::Live, active: live.which, durable, pair: live.body.seq as u8, tag, ..*old }
+    }
+
+    /// Rule 4: the free-space map. `before_recovery`: as recovery will leave the file.
+    pub(super) fn derive(&mut self, used_end: u32, before_recovery: bool) -> Result<Heap> {
+        let (heap, retired, damaged) = self.load_map(used_end, before_recovery)?;
+        self.tail_only = damaged > 0;
+        let mut heap = if self.tail_only { self.tail_heap()? } else { heap };
+        match heap.ready()? {
+            Ok(()) => {}
+            Err(c) => return Err(conflict_error(&c)),
+        }
+        if !self.tail_only {
+            for (extents, stamp) in retired {
+                for e in extents {
+                    heap.retire(e, stamp);
+                }
+            }
+            heap.reclaim(self.synced_seq);
+        }
+        Ok(heap)
+    }
+
+    fn tail_heap(&self) -> Result<Heap> {
+        let mut heap = Heap::new(HEADER_BYTES, self.file_len)?;
+        heap.load(&[fm_extent { off: HEADER_BYTES, len: self.file_len - HEADER_BYTES }], &[SEGMENT_ID])?;
+        Ok(heap)
+    }
+
+    /// Loads every occupied extent; returns the unready heap, what is to be retired once it is ready, and the number of damaged records.
+    #[expect(clippy::type_complexity, reason = "a private triple of three different things")]
+    pub(super) fn load_map(&self, used_end: u32, before_recovery: bool) -> Result<(Heap, Vec<(Vec<Extent>, u64)>, u64)> {
+        let mut heap = Heap::new(HEADER_BYTES, self.file_len)?;
+        let mut extents: Vec<fm_extent> = Vec::with_capacity(BATCH + 8);
+        let mut ids: Vec<u64> = Vec::with_capacity(BATCH + 8);
+        for (k, s) in self.catalog.segments.iter().enumerate() {
+            extents.push(fm_extent { off: s.off, len: s.nbytes() });
+            ids.push(SEGMENT_ID + k as u64);
+        }
+        let trust = self.trust();
+        let mut retired = Vec::new();
+        let mut damaged = 0u64;
+        let mut failed = None;
+        let mut found = Occupied::default();
+        self.catalog.scan(used_end, |idx, raw| {
+            let Some(slot) = self.catalog.slot(idx) else { return true };
+            if before_recovery {
+                found.used.clear();
+                found.retired = None;
+                found.damaged = None;
+                match resolve::resolve(raw, &slot, idx, trust) {
+                    Resolved::Absent => {}
+                    Resolved::Damaged(what) => found.damaged = Some(what),
+                    Resolved::Live(live) => found.used.extend(resolve::extents(&live.body).into_iter().filter(|e| !e.is_empty())),
+                }
+            } else {
+                resolve::occupied(raw, &slot, idx, trust, &mut found);
+            }
+            damaged += u64::from(found.damaged.is_some());
+            // Payload and aux of a record usually touch: one extent then.
+            let mut last: Option<Extent> = None;
+            let also = found.retired.as_ref().map_or(&[][..], |(e, _)| e.as_slice());
+            for e in found.used.iter().chain(also) {
+                match &mut last {
+                    Some(l) if l.end() == e.off => l.nbytes += e.nbytes,
+                    _ => {
+                        if let Some(l) = last.replace(*e) {
+                            extents.push(fm_extent { off: l.off, len: l.nbytes });
+                            ids.push(u64::from(idx));
+                        }
+                    }
+                }
+            }
+            if let Some(l) = last {
+                extents.push(fm_extent { off: l.off, len: l.nbytes });
+                ids.push(u64::from(idx));
+            }
+            if let Some(r) = found.retired.take() {
+                retired.push(r);
+            }
+            if extents.len() >= BATCH {
+                failed = heap.load(&extents, &ids).err();
+                extents.clear();
+                ids.clear();
+            }
+            failed.is_none()
+        });
+        if let Some(e) = failed {
+            return Err(e);
+        }
+        heap.load(&extents, &ids)?;
+        Ok((heap, retired, damaged))
+    }
+
+    fn collect_free_slots(&mut self) {
+        let (mut free, mut dead) = (Vec::new(), Vec::new());
+        let synced = self.synced_seq;
+        self.catalog.scan(self.slots_used, |idx, raw| {
+            match Word::decode(raw, idx).map(|w| w.state) {
+                Some(State::Free | State::Unused) => free.push(idx),
+                Some(State::Dead) => match self.catalog.slot(idx) {
+                    Some(s) if s.dead_seq <= synced => free.push(idx),
+                    Some(s) => dead.push((s.dead_seq, idx)),
+                    None => {}
+                },
+                _ => {}
+            }
+            true
+        });
+        // The lowest index is taken first, so slots in use stay together.
+        free.reverse();
+        dead.sort_unstable();
+        self.free_slots = free;
+        self.dead_slots = dead.into();
+    }
+}
+
+pub(super) fn conflict_error(c: &Conflict) -> Error {
+    let who = |id: u64| if id >= SEGMENT_ID { format!("catalog segment {}", id - SEGMENT_ID) } else { format!("record {id}") };
+    let what = if c.id_b == u64::MAX {
+        format!("{} points outside the file", who(c.id_a))
+    } else {
+        format!(
+            "{} (bytes {}..{}) and {} (bytes {}..{}) claim the same bytes; nothing is written to this store",
+            who(c.id_a),
+            c.a.off,
+            c.a.end(),
+            who(c.id_b),
+            c.b.off,
+            c.b.end()
+        )
+    };
+    Error::corrupt(what, c.a.off.max(c.b.off)).with("idA", c.id_a).with("idB", c.id_b)
+}

@@ -1,0 +1,250 @@
+//! Finding records: by id, by name; reading attributes; who loses where a name stands twice (rule 15).
+//!
+//! The first lookups scan the column of state words for the name's tag; after [`SCANS`] of them, or before the first named change, an
+//! index is built. Before recovery from a machine crash a tag may be of another version than the one that counts, so slots are scanned.
+//! Where a damaged record might be the one asked for, the answer is an error, never "not there".
+
+use super::{Inner, Shared};
+use crate::dtype::Dtype;
+use crate::error::{Code, Error, Result};
+use crate::format::aux::{self, Aux, Naming};
+use crate::format::word::{self, Word};
+use crate::names::Names;
+use crate::region::Region;
+use crate::resolve::{self, Live, Resolved};
+use std::sync::Arc;
+
+/// Lookups answered by scanning before the index is built.
+const SCANS: u32 = 16;
+
+/// Checks a name given by a user.
+pub(crate) fn check_name(name: &str) -> Result<()> {
+    if name.is_empty() || name.len() > aux::MAX_NAME {
+        return Err(Error::new(
+            Code::Argument,
+            format!("a name has 1 to {} UTF-8 bytes, this one has {}", aux::MAX_NAME, name.len()),
+        )
+        .with("nbytes", name.len()));
+    }
+    Ok(())
+}
+
+impl Inner {
+    /// The error for a damaged record.
+    pub(super) fn damaged(&self, idx: u32, what: &str) -> Error {
+        let off = self.catalog.place(idx).map_or(0, |p| p.slot_off);
+        Error::corrupt(format!("record {idx}: {what}"), off).with("id", idx)
+    }
+
+    /// The record in a slot, checked for use: bounds, type, size, and no overlap with the catalog.
+    pub(super) fn record(&self, idx: u32) -> Result<Option<Live>> {
+        let Some(slot) = self.catalog.slot(idx) else { return Ok(None) };
+        match resolve::resolve(self.catalog.word(idx), &slot, idx, self.trust()) {
+            Resolved::Absent => Ok(None),
+            Resolved::Damaged(what) => Err(self.damaged(idx, what)),
+            Resolved::Live(live) => match self.flaw(&live) {
+                Some(what) => Err(self.damaged(idx, what)),
+                None => Ok(Some(live)),
+            },
+        }
+    }
+
+    /// What keeps a whole record from being used.
+    pub(super) fn flaw(&self, live: &Live) -> Option<&'static str> {
+        let Some(dtype) = Dtype::from_code(live.head.dtype) else { return Some("unknown element type") };
+        match live.body.len.checked_mul(dtype.width()) {
+            Some(nbytes) if nbytes <= live.body.payload.nbytes => {}
+            _ => return Some("more elements than its bytes can hold"),
+        }
+        if live.body.aux.nbytes > aux::MAX_NBYTES {
+            return Some("attributes: length out of range");
+        }
+        resolve::extents(&live.body).into_iter().any(|e| self.catalog.overlaps(e)).then_some("overlaps the catalog")
+    }
+
+    pub(super) fn read_aux(&self, live: &Live) -> Result<Aux> {
+        self.read_aux_in(live, &mut Vec::new())
+    }
+
+    fn read_aux_in(&self, live: &Live, buf: &mut Vec<u8>) -> Result<Aux> {
+        let e = live.body.aux;
+        if e.nbytes > aux::MAX_NBYTES || !e.is_inside(self.file_len) || self.catalog.overlaps(e) {
+            return Err(self.damaged(live.head.id, "attributes: out of range"));
+        }
+        buf.clear();
+        buf.resize(e.nbytes as usize, 0);
+        self.region().span(e.off, e.nbytes).read(0, buf);
+        Aux::decode(buf, live.head.id, live.head.generation).map_err(|what| self.damaged(live.head.id, what))
+    }
+
+    fn region(&self) -> &Arc<Region> {
+        &self.region
+    }
+
+    pub(super) fn naming_of(&self, live: &Live) -> Result<Option<Naming>> {
+        if live.body.aux.is_empty() { Ok(None) } else { Ok(self.read_aux(live)?.naming) }
+    }
+
+    pub(super) fn hash(&self, name: &str) -> u64 {
+        word::name_hash(&self.sb.tag_seed, name)
+    }
+
+    /// The slot of the object with this name.
+    pub(super) fn find(&mut self, name: &str) -> Result<Option<u32>> {
+        if self.names.is_none() {
+            self.lookups += 1;
+            if self.lookups <= SCANS {
+                return self.find_by_scan(name);
+            }
+            self.build_names()?;
+        }
+        Ok(self.find_in_index(name))
+    }
+
+    fn find_in_index(&self, name: &str) -> Option<u32> {
+        self.names.as_ref()?.find(self.hash(name), |idx| self.is_named(idx, name))
+    }
+
+    fn is_named(&self, idx: u32, name: &str) -> bool {
+        matches!(self.record(idx), Ok(Some(live)) if self.naming_of(&live).is_ok_and(|n| n.is_some_and(|n| n.name == name)))
+    }
+
+    fn used_bound(&self) -> u32 {
+        if self.begun { self.slots_used } else { self.catalog.capacity() }
+    }
+
+    fn find_by_scan(&self, name: &str) -> Result<Option<u32>> {
+        let tag = word::name_tag(self.hash(name));
+        let every_slot = !self.same_boot;
+        self.catalog.read_ahead_words();
+        let mut candidates = Vec::new();
+        self.catalog.scan(self.used_bound(), |idx, raw| {
+            if raw != 0 && (every_slot || (word::raw_is_live(raw) && word::raw_tag(raw) == tag)) {
+                candidates.push(idx);
+            }
+            true
+        });
+        let mut best: Option<(u64, u32)> = None;
+        let mut damage = None;
+        for idx in candidates {
+            let naming = self.record(idx).and_then(|r| r.map_or(Ok(None), |live| self.naming_of(&live)));
+            match naming {
+                Ok(Some(n)) if n.name == name => best = best.max(Some((n.seq, idx))),
+                Ok(_) => {}
+                Err(e) => damage = Some(e),
+            }
+        }
+        match (best, damage) {
+            (Some((_, idx)), _) => Ok(Some(idx)),
+            (None, Some(e)) => Err(e),
+            (None, None) => self.check_all_words().map(|()| None),
+        }
+    }
+
+    /// "Not there" is only an answer when no word is damaged.
+    fn check_all_words(&self) -> Result<()> {
+        let mut bad = None;
+        let must_be_used = self.sb.slots_used;
+        self.catalog.scan(self.used_bound(), |idx, raw| {
+            if Word::decode(raw, idx).is_none() || (raw == 0 && idx < must_be_used) {
+                bad = Some(idx);
+            }
+            bad.is_none()
+        });
+        match bad {
+            Some(idx) => Err(self.damaged(idx, "state word: damaged, so a name may be missing")),
+            None => Ok(()),
+        }
+    }
+
+    /// Builds the index; a record that cannot be read is an error, since its name would seem free.
+    pub(super) fn build_names(&mut self) -> Result<()> {
+        if self.names.is_some() {
+            return Ok(());
+        }
+        self.check_all_words()?;
+        let mut names = Names::default();
+        let bound = if self.begun { self.slots_used } else { self.catalog.used_end() };
+        names.reserve(bound as usize);
+        let mut losers = Vec::new();
+        let mut failed = None;
+        let mut buf = Vec::new();
+        self.catalog.scan(bound, |idx, raw| {
+            if raw == 0 {
+                return true;
+            }
+            let naming = self.record(idx).and_then(|r| match r {
+                Some(live) if !live.body.aux.is_empty() => Ok(self.read_aux_in(&live, &mut buf)?.naming),
+                _ => Ok(None),
+            });
+            match naming {
+                Ok(None) => {}
+                Ok(Some(n)) => {
+                    let hash = self.hash(&n.name);
+                    match names.find(hash, |other| self.is_named(other, &n.name)) {
+                        None => names.insert(hash, idx),
+                        Some(other) => {
+                            let other_seq = self.record(other).ok().flatten().and_then(|l| self.naming_of(&l).ok().flatten());
+                            if other_seq.is_some_and(|o| o.seq > n.seq) {
+                                losers.push((idx, other));
+                            } else {
+                                names.remove(hash, other);
+                                names.insert(hash, idx);
+                                losers.push((other, idx));
+                            }
+                        }
+                    }
+                }
+                Err(e) => failed = Some(e),
+            }
+            failed.is_none()
+        });
+        if let Some(e) = failed {
+            return Err(e);
+        }
+        self.names = Some(names);
+        self.losers = losers;
+        Ok(())
+    }
+
+    /// Rule 15, before any named change: the index is there and every name stands once.
+    pub(super) fn prepare_names(&mut self, sh: &Shared) -> Result<()> {
+        self.build_names()?;
+        self.settle_losers(sh)
+    }
+
+    /// A loser that the winner's naming act replaced dies with it; any other one only loses the name (a power cut may have reverted the
+    /// act that took the name away from it, and destroying it would lose data).
+    pub(super) fn settle_losers(&mut self, sh: &Shared) -> Result<()> {
+        if !self.begun {
+            return Ok(());
+        }
+        while let Some((loser, winner)) = self.losers.last().copied() {
+            let loser_live = self.record(loser)?;
+            let winner_live = self.record(winner)?;
+            if let (Some(l), Some(w)) = (loser_live, winner_live) {
+                let replaced = self.naming_of(&w)?.and_then(|n| n.replaces) == Some((l.head.id, l.head.generation));
+                if replaced {
+                    self.destroy_record(sh, loser, false)?;
+                } else {
+                    self.change_name(sh, loser, None)?;
+                }
+            }
+            self.losers.pop();
+        }
+        Ok(())
+    }
+
+    /// Slots with a name, in the order of their creation.
+    pub(super) fn named_slots(&mut self) -> Result<Vec<(u32, Live)>> {
+        self.build_names()?;
+        let mut list = Vec::new();
+        for idx in self.names.as_ref().into_iter().flat_map(Names::slots) {
+            if let Some(live) = self.record(idx)? {
+                list.push((idx, live));
+            }
+        }
+        list.sort_unstable_by_key(|(_, live)| live.head.generation);
+        Ok(list)
+    }
+}

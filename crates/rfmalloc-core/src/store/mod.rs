@@ -1,0 +1,251 @@
+//! One open store: its shared state, its locks, and who may do what.
+//!
+//! Holds: [`Store`] (a counted handle of one opener), `Shared` (one per file and process), `Inner` (everything under the store mutex).
+//! The parts, one concept each:
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `open` | open, create, initialise, check |
+//! | `begin` | rule 3: what precedes the first mutation of a process; recovery; the free-space map |
+//! | `space` | allocate, grow, zero, new catalog segments |
+//! | `record` | rules 7–10: create, change, destroy, replace |
+//! | `sync` | rules 5, 6, 12, 13: superblock, lease, barriers, background sync |
+//! | `close` | rule 17, and the order of letting go |
+//! | `objects` | open objects in memory: handles, pins, operations, temporaries |
+//! | `find` | names and ids to records |
+//! | `report` | allocations, info, summary |
+//! | `verify` | every check there is, changing nothing |
+//!
+//! Locking: one mutex (`Shared::inner`) over catalog, map, objects and superblock. It is never held during a whole-file sync except when
+//! a full disk forces one. The registry's lock is taken before it, never after.
+
+mod begin;
+mod close;
+mod find;
+mod objects;
+mod open;
+mod record;
+mod report;
+mod space;
+mod sync;
+mod verify;
+
+pub use objects::{Handle, ObjectFacts, ObjectState, Pin};
+pub use open::{Mode, OpenOptions, Opened};
+pub use report::{Info, RecordRow, Summary};
+pub use sync::sync_all_stores;
+pub use verify::{Fault, VerifyReport};
+
+pub(crate) use objects::Operation;
+
+use crate::catalog::Catalog;
+use crate::error::{Code, Error, Result};
+use crate::format::superblock::Superblock;
+use crate::heap::Heap;
+use crate::names::Names;
+use crate::region::Region;
+use crate::registry;
+use crate::resolve::Trust;
+use crate::seam::Seam;
+use objects::Objects;
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// One opener's handle on a store. Dropping it closes it; the file is let go when the last handle of the process is closed.
+pub struct Store {
+    shared: Arc<Shared>,
+    closed: AtomicBool,
+}
+
+/// One per file and process.
+pub(crate) struct Shared {
+    pub(crate) key: registry::Key,
+    pub(crate) path: PathBuf,
+    pub(crate) uuid: [u8; 16],
+    pub(crate) mode: Mode,
+    pub(crate) read_only: bool,
+    /// The file may not grow beyond this many bytes.
+    pub(crate) limit: u64,
+    pub(crate) capacity: u64,
+    /// Every commit survives a power cut (forced where no boot id can be read).
+    full: bool,
+    boot_id: [u8; 16],
+    pid: u32,
+    pub(crate) seam: Seam,
+    inner: Mutex<Inner>,
+    /// Signalled when an operation or a sync ends.
+    changed: Condvar,
+    background: sync::Background,
+}
+
+/// Everything under the store mutex.
+pub(crate) struct Inner {
+    /// The superblock as last written; the next write changes it and goes to copy `sb_target` (rule 5).
+    sb: Superblock,
+    sb_target: usize,
+    /// Every version in the file counts (rule 1): same boot, clean, or recovered.
+    same_boot: bool,
+    /// The file was not closed cleanly before this open.
+    was_unclean: bool,
+    /// Only one superblock copy was valid at open.
+    one_copy: bool,
+    synced_seq: u64,
+    /// N of the sync in flight (rule 2).
+    in_flight: Option<u64>,
+    next_seq: u64,
+    lease_step: u64,
+    /// Rule 3 has been done: mutations may follow.
+    begun: bool,
+    pub(crate) catalog: Catalog,
+    heap: Option<Heap>,
+    /// A damaged record hides its extents: only bytes behind the file's old end are handed out.
+    tail_only: bool,
+    pub(crate) file_len: u64,
+    slots_used: u32,
+    free_slots: Vec<u32>,
+    /// Destroyed slots in the order of their deaths.
+    dead_slots: VecDeque<(u64, u32)>,
+    /// Segments whose link is known to be on stable storage.
+    durable_links: usize,
+    names: Option<Names>,
+    /// Name losers to be settled before the next named change (rule 15): (loser, winner).
+    losers: Vec<(u32, u32)>,
+    lookups: u32,
+    objects: Objects,
+    /// The data mapping, for reading attributes.
+    region: Arc<Region>,
+    poisoned: Option<String>,
+    closing: bool,
+    syncs: sync::Progress,
+    /// Records dropped by recovery after a machine crash.
+    discarded: u64,
+    scratch_buf: Vec<u8>,
+}
+
+impl Shared {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
+        // A panic under the lock is reported by its own call; the structures are only ever changed in whole steps.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The lock, for a call that needs the store open.
+    pub(crate) fn lock_open(&self) -> Result<MutexGuard<'_, Inner>> {
+        let inner = self.lock();
+        if inner.closing {
+            return Err(self.closed_error());
+        }
+        Ok(inner)
+    }
+
+    fn wait<'a>(&self, guard: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
+        self.changed.wait(guard).unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn closed_error(&self) -> Error {
+        Error::new(Code::Closed, "the runtime is closed; open the file again").with("path", self.path.display().to_string())
+    }
+
+    /// Refuses what would change a store that cannot be changed.
+    fn check_writable(&self, inner: &Inner) -> Result<()> {
+        if self.read_only {
+            return Err(Error::new(Code::ReadOnly, "the store is open read-only; open it without readOnly to change it")
+                .with("path", self.path.display().to_string()));
+        }
+        if let Some(why) = &inner.poisoned {
+            return Err(Error::new(
+                Code::Poisoned,
+                format!("an earlier sync failed ({why}); the store can be read, but not changed: close it and open it again"),
+            ));
+        }
+        if self.pid != std::process::id() {
+            return Err(Error::new(Code::Unsupported, "the store was opened before a fork; open it in this process"));
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    fn trust(&self) -> Trust {
+        Trust { same_boot: self.same_boot, synced_seq: self.synced_seq, file_len: self.file_len }
+    }
+
+    /// Rule 2: what a sync in flight may make durable counts as maybe durable.
+    fn horizon(&self) -> u64 {
+        self.synced_seq.max(self.in_flight.unwrap_or(0))
+    }
+
+    fn heap(&mut self) -> Result<&mut Heap> {
+        self.heap.as_mut().ok_or_else(|| Error::new(Code::Internal, "the free-space map is not there yet"))
+    }
+}
+
+impl Store {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared, closed: AtomicBool::new(false) }
+    }
+
+    /// The shared state, if this handle is still open.
+    pub(crate) fn shared(&self) -> Result<&Arc<Shared>> {
+        if self.closed.load(Ordering::Acquire) { Err(self.shared.closed_error()) } else { Ok(&self.shared) }
+    }
+
+    /// The file's canonical path.
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    /// 32 lower-case hex digits.
+    pub fn uuid(&self) -> String {
+        uuid::Uuid::from_bytes(self.shared.uuid).simple().to_string()
+    }
+
+    /// Persistent or scratch.
+    pub fn mode(&self) -> Mode {
+        self.shared.mode
+    }
+
+    /// Whether the store was opened read-only.
+    pub fn is_read_only(&self) -> bool {
+        self.shared.read_only
+    }
+
+    /// The most bytes the file may grow to.
+    pub fn max_size(&self) -> u64 {
+        self.shared.limit
+    }
+
+    /// The fixed capacity in bytes stored in the file, if it has one.
+    pub fn capacity(&self) -> Option<u64> {
+        (self.shared.capacity != 0).then_some(self.shared.capacity)
+    }
+
+    /// Whether this handle was closed.
+    pub fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    /// Two handles on the same open file.
+    pub fn is_same_file(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// Closes this handle; the last one of the process waits for running operations, syncs and lets the file go. Idempotent.
+    ///
+    /// # Errors
+    /// `IO`, `POISONED`: the final sync failed; the handle is closed and the file released all the same.
+    pub fn close(&self) -> Result<()> {
+        if self.closed.swap(true, Ordering::AcqRel) {
+            return Ok(());
+        }
+        registry::release(&self.shared)
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // The error belongs to an explicit close(); here nobody could receive it.
+        let _ = self.close();
+    }
+}

@@ -1,0 +1,461 @@
+//! Opening: options, creation, the checks before a file is believed, and the first picture of it.
+//!
+//! Opening writes nothing to an existing file. Creation is complete or absent: a new file is filled under no name and then linked; an
+//! empty file is initialised in place, its superblocks last. A non-empty file without our magic is never touched.
+
+use super::sync::{Background, Progress};
+use super::{Inner, Shared, Store};
+use crate::catalog::Catalog;
+use crate::error::{Code, Error, Result};
+use crate::format::superblock::{self, COPY_OFF, Fault, Superblock};
+use crate::format::{FILE_UNIT, HEADER_BYTES, segment};
+use crate::platform;
+use crate::region::{Access, Region};
+use crate::registry::{self, Key, Opening};
+use crate::seam::{Observer, Seam};
+use rustix::fs::FlockOperation;
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
+
+/// What a store keeps over its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Objects stay in the file.
+    Persistent,
+    /// Objects live as long as their handles; the file is emptied at every open and close.
+    Scratch,
+}
+
+impl Mode {
+    fn code(self) -> u32 {
+        match self {
+            Self::Persistent => superblock::MODE_PERSISTENT,
+            Self::Scratch => superblock::MODE_SCRATCH,
+        }
+    }
+
+    /// As the API spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Persistent => "persistent",
+            Self::Scratch => "scratch",
+        }
+    }
+}
+
+/// How to open a store.
+#[derive(Clone)]
+pub struct OpenOptions {
+    /// Must be the file's; a new file gets it.
+    pub mode: Mode,
+    /// Fixed capacity in bytes for a new file; ignored for an existing one.
+    pub capacity: Option<u64>,
+    /// The file may grow to this many bytes; default: the reserved address space.
+    pub max_size: Option<u64>,
+    /// Shared lock, private mapping.
+    pub read_only: bool,
+    /// Whether a missing file is created.
+    pub create: bool,
+    /// Time from an unsynced commit to the background sync; `None`: no background sync and none at exit.
+    pub sync_every: Option<Duration>,
+    /// Watches durable writes and barriers, for tests.
+    pub observer: Option<Arc<dyn Observer>>,
+    /// Stands in for the machine's boot id, for tests of machine crashes.
+    pub boot_id: Option<[u8; 16]>,
+}
+
+impl Default for OpenOptions {
+    fn default() -> Self {
+        Self {
+            mode: Mode::Persistent,
+            capacity: None,
+            max_size: None,
+            read_only: false,
+            create: true,
+            sync_every: Some(Duration::from_secs(5)),
+            observer: None,
+            boot_id: None,
+        }
+    }
+}
+
+/// An opened store, and whether this call made the file.
+pub struct Opened {
+    /// The handle.
+    pub store: Store,
+    /// The file was newly initialised.
+    pub created: bool,
+}
+
+/// A new file's length: the header and the first catalog segment.
+pub(crate) const CREATION_NBYTES: u64 = HEADER_BYTES + 128 * 1024;
+/// Address space reserved by default, in bytes.
+const DEFAULT_RESERVE: u64 = 1 << 40;
+const FIRST_LEASE_STEP: u64 = 4097;
+
+const _: () = assert!(CREATION_NBYTES.is_multiple_of(FILE_UNIT));
+
+impl Store {
+    /// Opens the file at `path`, creating it if it is missing and `create` says so. Threads of one process share one mapping.
+    ///
+    /// # Errors
+    /// `NOT_FOUND`, `LOCKED` (another process; `details.pid` where the system tells it), `MODE` (open or made in another mode),
+    /// `NOT_A_STORE`, `CORRUPT`, `TRUNCATED`, `VERSION` (the file is left as it is), `NO_SPACE`, `IO`.
+    ///
+    /// ```
+    /// use rfmalloc_core::{Dtype, OpenOptions, Store};
+    /// let dir = tempfile::tempdir().unwrap();
+    /// let path = dir.path().join("a.fm");
+    /// let opened = Store::open(&path, &OpenOptions::default()).unwrap();
+    /// let v = opened.store.create(Dtype::Integer, 2, &[1, 0, 0, 0, 2, 0, 0, 0], Some("v")).unwrap();
+    /// assert_eq!(v.facts().len, 2);
+    /// opened.store.close().unwrap();
+    /// ```
+    pub fn open(path: &Path, options: &OpenOptions) -> Result<Opened> {
+        if path.as_os_str().is_empty() {
+            return Err(Error::new(Code::Argument, "the file path is empty; pass the path of a file"));
+        }
+        // A concurrent creator or a file replaced under its path sends us round again; both end after a few rounds or never.
+        for _ in 0..100 {
+            if let Some(opened) = try_open(path, options)? {
+                return Ok(opened);
+            }
+        }
+        Err(Error::new(Code::Io, format!("cannot open '{}': the file keeps being replaced", path.display())))
+    }
+
+    /// A scratch store in an unlinked file of `dir`: gone with its last handle.
+    pub fn anonymous(dir: &Path, options: &OpenOptions) -> Result<Self> {
+        let path = dir.join(format!(".rfmalloc-scratch-{}", uuid::Uuid::new_v4().simple()));
+        let options = OpenOptions { mode: Mode::Scratch, create: true, read_only: false, ..options.clone() };
+        let opened = Self::open(&path, &options)?;
+        fs::remove_file(&path).map_err(|e| Error::io(format!("cannot unlink '{}'", path.display()), &e))?;
+        Ok(opened.store)
+    }
+}
+
+fn describe_io(path: &Path, act: &str, e: &io::Error) -> Error {
+    let err = match e.kind() {
+        io::ErrorKind::NotFound => Error::new(
+            Code::NotFound,
+            format!("cannot {act} '{}': no such file or directory; check the path", path.display()),
+        ),
+        _ => Error::io(format!("cannot {act} '{}'", path.display()), e),
+    };
+    err.with("path", path.display().to_string())
+}
+
+fn try_open(path: &Path, options: &OpenOptions) -> Result<Option<Opened>> {
+    let opening = registry::opening();
+    let file = match File::options().read(true).write(!options.read_only).open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::NotFound && options.create && !options.read_only => {
+            return create(path, options, opening);
+        }
+        Err(e) => return Err(describe_io(path, "access", &e)),
+    };
+    let meta = file.metadata().map_err(|e| describe_io(path, "access", &e))?;
+    if !meta.is_file() {
+        return Err(Error::new(Code::Argument, format!("'{}' is not a regular file", path.display())));
+    }
+    let key = (meta.dev(), meta.ino());
+    let (mut opening, open_already) = opening.find(key);
+    if let Some(shared) = open_already {
+        check_mode(&shared, options)?;
+        return Ok(Some(Opened { store: opening.open(shared), created: false }));
+    }
+    lock(&file, key, path, options.read_only)?;
+    // The lock is on the file we opened; the path may name another one by now.
+    if fs::metadata(path).map(|m| (m.dev(), m.ino())).ok() != Some(key) {
+        return Ok(None);
+    }
+    let created = if is_unfinished(&file, &meta)? {
+        if options.read_only {
+            return Err(Error::new(
+                Code::NotAStore,
+                format!("'{}' is empty; open it once without readOnly to initialise it", path.display()),
+            ));
+        }
+        initialise(&file, options).map_err(|e| {
+            let _ = file.set_len(0);
+            describe_io(path, "create", &e)
+        })?;
+        true
+    } else {
+        false
+    };
+    let shared = load(file, key, path, options)?;
+    Ok(Some(Opened { store: opening.open(shared), created }))
+}
+
+fn check_mode(shared: &Shared, options: &OpenOptions) -> Result<()> {
+    let (is, wanted) = (shared.read_only, options.read_only);
+    if is != wanted {
+        let word = |ro| if ro { "read-only" } else { "writable" };
+        return Err(Error::new(
+            Code::Mode,
+            format!("'{}' is open {} in this process; close it before opening it {}", shared.path.display(), word(is), word(wanted)),
+        ));
+    }
+    check_file_mode(shared.mode, options, &shared.path)
+}
+
+fn check_file_mode(mode: Mode, options: &OpenOptions, path: &Path) -> Result<()> {
+    if mode == options.mode {
+        return Ok(());
+    }
+    Err(Error::new(
+        Code::Mode,
+        format!("'{}' is a {} store; open it with mode '{}'", path.display(), mode.name(), mode.name()),
+    )
+    .with("mode", mode.name()))
+}
+
+fn lock(file: &File, key: Key, path: &Path, shared: bool) -> Result<()> {
+    let how = if shared { FlockOperation::NonBlockingLockShared } else { FlockOperation::NonBlockingLockExclusive };
+    match rustix::fs::flock(file, how) {
+        Ok(()) => Ok(()),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            let pid = platform::lock_holder(key.0, key.1);
+            let who = pid.map_or_else(|| "another process".to_owned(), |p| format!("process {p}"));
+            let err = Error::new(
+                Code::Locked,
+                format!("'{}' is in use by {who}; a store has one writer or many readers at a time", path.display()),
+            )
+            .with("path", path.display().to_string());
+            Err(match pid {
+                Some(p) => err.with("pid", p),
+                None => err,
+            })
+        }
+        Err(e) => Err(Error::io(format!("cannot lock '{}'", path.display()), &e.into())),
+    }
+}
+
+/// An empty file, or one of creation's exact length that is zero where the superblocks stand: nothing was ever stored in it.
+fn is_unfinished(file: &File, meta: &fs::Metadata) -> Result<bool> {
+    if meta.len() != CREATION_NBYTES {
+        return Ok(meta.len() == 0);
+    }
+    let mut b = vec![0u8; CREATION_NBYTES as usize];
+    file.read_exact_at(&mut b, 0).map_err(|e| Error::io("cannot read the header", &e))?;
+    // The segment header is written first, the superblocks last.
+    let (header, rest) = b.split_at(HEADER_BYTES as usize);
+    let (segment_head, slots) = rest.split_at(segment::HEAD);
+    let ours = segment_head.iter().all(|x| *x == 0) || segment_head[..8] == segment::MAGIC;
+    Ok(header.iter().chain(slots).all(|x| *x == 0) && ours)
+}
+
+fn new_superblock(options: &OpenOptions) -> Superblock {
+    let capacity = options.capacity.map_or(0, |c| c.max(CREATION_NBYTES).next_multiple_of(FILE_UNIT));
+    Superblock {
+        uuid: uuid::Uuid::new_v4().into_bytes(),
+        sb_seq: 1,
+        synced_seq: 0,
+        lease: 1,
+        file_len: CREATION_NBYTES,
+        slots_used: 0,
+        segments: 1,
+        mode: options.mode.code(),
+        state: superblock::CLEAN,
+        capacity,
+        boot_id: options.boot_id.or_else(platform::boot_id).unwrap_or([0; 16]),
+        pid: std::process::id(),
+        tag_seed: uuid::Uuid::new_v4().into_bytes(),
+    }
+}
+
+/// Fills an empty file: segment header, barrier, superblocks, barrier.
+fn initialise(file: &File, options: &OpenOptions) -> io::Result<()> {
+    let mut sb = new_superblock(options);
+    platform::allocate(file, 0, CREATION_NBYTES)?;
+    let header = segment::Header { uuid: sb.uuid, k: 0, slots: segment::slots_of(0), off: HEADER_BYTES };
+    file.write_all_at(&header.encode(), HEADER_BYTES)?;
+    platform::sync_file(file)?;
+    for off in COPY_OFF {
+        file.write_all_at(&sb.encode(), off)?;
+        sb.sb_seq += 1;
+    }
+    platform::sync_file(file)
+}
+
+fn create(path: &Path, options: &OpenOptions, mut opening: Opening) -> Result<Option<Opened>> {
+    let dir = match path.parent() {
+        Some(p) if !p.as_os_str().is_empty() => p,
+        _ => Path::new("."),
+    };
+    let mut locked = None;
+    let made = platform::publish_new(dir, path, &mut |file| {
+        let meta = file.metadata()?;
+        // Locked before it has a name, so nobody meets it unlocked.
+        rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)?;
+        locked = Some((meta.dev(), meta.ino()));
+        initialise(file, options)
+    });
+    let file = match made {
+        Ok(file) => file,
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
+            if fs::symlink_metadata(path).is_ok_and(|m| m.is_symlink()) && !path.exists() {
+                return Err(Error::new(
+                    Code::NotFound,
+                    format!("'{}' is a symbolic link to a missing file; create that file or remove the link", path.display()),
+                ));
+            }
+            return Ok(None);
+        }
+        Err(e) => return Err(describe_io(path, "create", &e)),
+    };
+    // The name is durable once the directory is.
+    let synced = File::open(dir).and_then(|d| d.sync_all());
+    if let Err(e) = synced
+        && e.kind() != io::ErrorKind::InvalidInput
+    {
+        return Err(describe_io(dir, "sync the directory", &e));
+    }
+    let key = locked.unwrap_or_default();
+    let shared = load(file, key, path, options)?;
+    Ok(Some(Opened { store: opening.open(shared), created: true }))
+}
+
+/// The newer valid copy, which one it is, and whether the other is valid too.
+fn read_superblock(file: &File, len: u64, path: &Path) -> Result<(Superblock, usize, bool)> {
+    let mut raw = [[0u8; superblock::NBYTES]; 2];
+    for (b, off) in raw.iter_mut().zip(COPY_OFF) {
+        if len >= off + superblock::NBYTES as u64 {
+            file.read_exact_at(b, off).map_err(|e| describe_io(path, "read the header of", &e))?;
+        }
+    }
+    let copies = raw.map(|b| Superblock::decode(&b));
+    let name = path.display();
+    if let Some(v) = copies.iter().find_map(|c| if let Err(Fault::Version(v)) = c { Some(*v) } else { None }) {
+        return Err(Error::new(
+            Code::Version,
+            format!(
+                "'{name}' has format version {v}, this rfmalloc reads version {}; use the release that wrote it",
+                superblock::VERSION
+            ),
+        )
+        .with("version", v));
+    }
+    if let Some(f) = copies.iter().find_map(|c| if let Err(Fault::Feature(f)) = c { Some(*f) } else { None }) {
+        return Err(Error::new(Code::Version, format!("'{name}' uses features ({f:#x}) this rfmalloc does not know; update it")));
+    }
+    match copies {
+        [Ok(a), Ok(b)] if a.uuid != b.uuid => {
+            Err(Error::corrupt(format!("'{name}': the two superblock copies belong to different stores"), COPY_OFF[1]))
+        }
+        [Ok(a), Ok(b)] => Ok(if a.sb_seq > b.sb_seq { (a, 0, true) } else { (b, 1, true) }),
+        [Ok(a), Err(_)] => Ok((a, 0, false)),
+        [Err(_), Ok(b)] => Ok((b, 1, false)),
+        [Err(Fault::NoMagic), Err(Fault::NoMagic)] => Err(Error::new(
+            Code::NotAStore,
+            format!("'{name}' is not an rfmalloc store (no magic number at byte 0 or 16384); it was left as it is"),
+        )),
+        [Err(a), Err(b)] => {
+            Err(Error::corrupt(format!("'{name}': header damaged, both superblock copies are bad ({a:?}, {b:?})"), COPY_OFF[0]))
+        }
+    }
+}
+
+fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<Shared>> {
+    let real_len = file.metadata().map_err(|e| describe_io(path, "access", &e))?.len();
+    let (mut sb, mut newer, mut both) = read_superblock(&file, real_len, path)?;
+    if sb.state & superblock::POISONED != 0 {
+        // The cache may hold pages that never reached the disk: read again from there.
+        platform::drop_cache(&file);
+        (sb, newer, both) = read_superblock(&file, real_len, path)?;
+    }
+    let mode = if sb.mode == superblock::MODE_SCRATCH { Mode::Scratch } else { Mode::Persistent };
+    check_file_mode(mode, options, path)?;
+    if real_len < sb.file_len {
+        return Err(Error::new(
+            Code::Truncated,
+            format!(
+                "'{}' was cut short: it has {real_len} bytes, {} were synced; restore it from a copy",
+                path.display(),
+                sb.file_len
+            ),
+        )
+        .with("nbytes", real_len)
+        .with("expected", sb.file_len));
+    }
+    // A kill during growth may leave a partial unit, which holds nothing.
+    let file_len = real_len / FILE_UNIT * FILE_UNIT;
+    if file_len < CREATION_NBYTES {
+        return Err(Error::new(Code::Truncated, format!("'{}' was cut short: it has {real_len} bytes", path.display())));
+    }
+    let access = if options.read_only { Access::Private } else { Access::Shared };
+    let want = options.max_size.unwrap_or(DEFAULT_RESERVE).max(sb.capacity);
+    let region = Arc::new(Region::reserve(want, file_len, access)?);
+    region.map_file(&file, HEADER_BYTES, file_len).map_err(|e| Error::io("cannot map the store", &e))?;
+    let seam = Seam::new(file, Arc::clone(&region), !options.read_only, options.observer.clone())?;
+    let catalog = Catalog::open(&seam, &sb.uuid, file_len, sb.segments, !options.read_only)?;
+    for s in &catalog.segments {
+        region.blank(s.off, s.off + s.nbytes()).map_err(|e| Error::io("cannot map the store", &e))?;
+    }
+    if sb.slots_used > catalog.capacity() {
+        return Err(Error::corrupt("superblock: more slots in use than the catalog has", COPY_OFF[0] + 96));
+    }
+    let boot_id = options.boot_id.or_else(platform::boot_id);
+    let clean = sb.state & superblock::CLEAN != 0;
+    let same_boot = (clean || boot_id == Some(sb.boot_id)) && sb.state & superblock::POISONED == 0;
+    let mut limit = region.reserved().min(options.max_size.map_or(u64::MAX, |m| m / FILE_UNIT * FILE_UNIT));
+    if sb.capacity != 0 {
+        limit = limit.min(sb.capacity);
+    }
+    let inner = Inner {
+        sb_target: 1 - newer,
+        same_boot,
+        was_unclean: !clean,
+        one_copy: !both,
+        synced_seq: sb.synced_seq,
+        in_flight: None,
+        next_seq: sb.lease,
+        lease_step: FIRST_LEASE_STEP,
+        begun: false,
+        catalog,
+        heap: None,
+        tail_only: false,
+        file_len,
+        slots_used: sb.slots_used,
+        free_slots: Vec::new(),
+        dead_slots: VecDeque::new(),
+        durable_links: 0,
+        names: None,
+        losers: Vec::new(),
+        lookups: 0,
+        objects: super::objects::Objects::default(),
+        region: Arc::clone(&region),
+        poisoned: None,
+        closing: false,
+        syncs: Progress::default(),
+        discarded: 0,
+        scratch_buf: Vec::new(),
+        sb,
+    };
+    Ok(Arc::new(Shared {
+        key,
+        path: canonical(path),
+        uuid: inner.sb.uuid,
+        mode,
+        read_only: options.read_only,
+        limit,
+        capacity: inner.sb.capacity,
+        full: boot_id.is_none(),
+        boot_id: boot_id.unwrap_or([0; 16]),
+        pid: std::process::id(),
+        seam,
+        inner: Mutex::new(inner),
+        changed: Condvar::new(),
+        background: Background::new(options.sync_every.filter(|_| mode == Mode::Persistent && !options.read_only)),
+    }))
+}
+
+fn canonical(path: &Path) -> PathBuf {
+    fs::canonicalize(path).or_else(|_| std::path::absolute(path)).unwrap_or_else(|_| path.to_owned())
+}

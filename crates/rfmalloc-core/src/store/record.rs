@@ -1,0 +1,358 @@
+//! Changing records: create (rule 7), change (8), destroy (9), replace (10). Everything here runs under the store mutex, after `begin`.
+//!
+//! What can fail (space, the lease, a barrier) happens before the first store that matters; from there on the steps are plain stores in
+//! the order of the rules, the state word last.
+
+use super::find::check_name;
+use super::sync::barrier_slot;
+use super::{Inner, Shared};
+use crate::error::{Code, Error, Result};
+use crate::format::aux::{Aux, Naming};
+use crate::format::slot::{self, Body, Head, NOT_DEAD};
+use crate::format::word::{self, State, Word};
+use crate::format::{Extent, UNIT};
+use crate::resolve::{self, Live};
+use crate::store::objects::Fate;
+use std::sync::Arc;
+
+/// What a new record is made of.
+pub(super) struct NewRecord<'a> {
+    pub(super) dtype: u8,
+    pub(super) kind: u8,
+    pub(super) len: u64,
+    pub(super) payload: Extent,
+    pub(super) name: Option<&'a str>,
+    pub(super) replace: bool,
+}
+
+/// A slot chosen for a new record, and what stands in it.
+struct Vacancy {
+    idx: u32,
+    old_word: Word,
+    old: slot::Slot,
+}
+
+impl Inner {
+    /// Rules 7 and 10: makes the record; returns its slot and generation. The payload is already written.
+    pub(super) fn create_record(&mut self, sh: &Arc<Shared>, new: &NewRecord<'_>) -> Result<(u32, u32)> {
+        self.begin(sh)?;
+        let replaced = match new.name {
+            Some(name) => self.claim_name(sh, name, new.replace)?,
+            None => None,
+        };
+        let vacancy = self.take_slot(sh)?;
+        let made = self.write_record(sh, new, &vacancy, replaced);
+        let (generation, hash) = match made {
+            Ok(done) => done,
+            Err(e) => {
+                self.return_slot(&vacancy);
+                return Err(e);
+            }
+        };
+        if let (Some(old), Some(names)) = (replaced, &mut self.names) {
+            names.remove(hash, old);
+        }
+        if let (Some(_), Some(names)) = (new.name, &mut self.names) {
+            names.insert(hash, vacancy.idx);
+        }
+        if sh.full {
+            self.harden(sh, vacancy.idx)?;
+        }
+        if let Some(old) = replaced {
+            // Rule 10: an ordinary death, after the new record stands.
+            self.destroy_record(sh, old, false)?;
+        }
+        self.note_commit_if_unsynced(sh);
+        Ok((vacancy.idx, generation))
+    }
+
+    fn note_commit_if_unsynced(&mut self, sh: &Arc<Shared>) {
+        sh.note_commit(self);
+    }
+
+    /// The slot that holds the name now, which the caller replaces; `None`: the name is free.
+    fn claim_name(&mut self, sh: &Shared, name: &str, replace: bool) -> Result<Option<u32>> {
+        check_name(name)?;
+        self.prepare_names(sh)?;
+        let Some(old) = self.find(name)? else { return Ok(None) };
+        if !replace {
+            return Err(Error::new(
+                Code::Exists,
+                format!("the name '{name}' is taken; pass {{ replace: true }} to replace the object, or choose another name"),
+            )
+            .with("name", name));
+        }
+        self.check_not_busy(old)?;
+        Ok(Some(old))
+    }
+
+    fn check_not_busy(&self, idx: u32) -> Result<()> {
+        if self.objects.is_record_busy(idx) {
+            return Err(Error::new(Code::Busy, "an operation is running on the object; wait for it to end").with("id", idx));
+        }
+        Ok(())
+    }
+
+    /// Rule 11: a free slot, a destroyed one whose death is durable, or the next unused one.
+    fn take_slot(&mut self, sh: &Shared) -> Result<Vacancy> {
+        let idx = if let Some(idx) = self.free_slots.pop() {
+            idx
+        } else if let Some((seq, idx)) = self.dead_slots.front().copied().filter(|(seq, _)| *seq <= self.synced_seq) {
+            let _ = seq;
+            self.dead_slots.pop_front();
+            idx
+        } else {
+            if self.slots_used == u32::MAX {
+                return Err(Error::new(Code::TooLarge, "the catalog is full"));
+            }
+            if self.slots_used == self.catalog.capacity() {
+                self.add_segment(sh)?;
+            }
+            self.slots_used += 1;
+            self.slots_used - 1
+        };
+        let old = self.catalog.slot(idx).ok_or_else(|| Error::new(Code::Internal, "slot outside the catalog"))?;
+        let old_word = Word::decode(self.catalog.word(idx), idx).unwrap_or(Word::UNUSED);
+        Ok(Vacancy { idx, old_word, old })
+    }
+
+    fn return_slot(&mut self, v: &Vacancy) {
+        if v.idx + 1 == self.slots_used && v.old_word.state == State::Unused {
+            // Its word is still 0, and no used slot may have the word 0.
+            self.slots_used -= 1;
+        } else {
+            self.free_slots.push(v.idx);
+        }
+    }
+
+    fn write_record(&mut self, sh: &Shared, new: &NewRecord<'_>, v: &Vacancy, replaced: Option<u32>) -> Result<(u32, u64)> {
+        let replaces = match replaced {
+            Some(old) => self.record(old)?.map(|live| (live.head.id, live.head.generation)),
+            None => None,
+        };
+        // Rules 6 and (hole ii): differ from what stands in body A and, in the low 24 bits, from the slot's last generation.
+        let (old_pair, old_gen) = (v.old.raw_pairs[0], v.old_word.gen24);
+        let old_raw_gen = v.old.raw_generation & word::GEN24;
+        let used_before = v.old_word.state != State::Unused || !v.old.blank[0];
+        let seq = self.take_seq(sh, |s| {
+            let low24 = s as u32 & word::GEN24;
+            !used_before || (s as u8 != old_pair && low24 != old_gen && low24 != old_raw_gen)
+        })?;
+        let generation = seq as u32;
+        let aux = Aux { naming: new.name.map(|name| Naming { name: name.to_owned(), seq, replaces }) };
+        let aux_extent = self.write_aux(sh, &aux, v.idx, generation)?;
+        let hash = new.name.map_or(0, |n| self.hash(n));
+        let body = Body { payload: new.payload, flags: 0, len: new.len, aux: aux_extent, seq };
+        let head =
+            Head { id: v.idx, generation, dtype: new.dtype, kind: new.kind, owner_id: 0, owner_generation: 0 };
+        let is_dead = v.old_word.state == State::Dead;
+        if is_dead {
+            // Before the head changes (hole 11).
+            self.store_word(sh, v.idx, Word::free(v.old.raw_generation));
+        }
+        if let Some(p) = self.catalog.place(v.idx) {
+            // {id, generation} before dead_seq = ones (hole 10), then body A.
+            sh.seam.store(p.map, p.slot_off, &head.encode());
+            sh.seam.store(p.map, p.slot_off + slot::DEAD_SEQ_OFF as u64, &NOT_DEAD.to_le_bytes());
+            sh.seam.store(p.map, p.slot_off + slot::BODY_OFF[0] as u64, &body.encode(v.idx, generation));
+        }
+        let word = Word {
+            state: State::Live,
+            active: 0,
+            durable: [false; 2],
+            is_list: false,
+            held: false,
+            gen24: generation & word::GEN24,
+            tag: if new.name.is_some() { word::name_tag(hash) } else { 0 },
+            pair: seq as u8,
+        };
+        self.store_word(sh, v.idx, word);
+        Ok((generation, hash))
+    }
+
+    /// Writes attributes into a fresh extent; empty when there are none.
+    fn write_aux(&mut self, sh: &Shared, aux: &Aux, id: u32, generation: u32) -> Result<Extent> {
+        if aux.is_empty() {
+            return Ok(Extent::EMPTY);
+        }
+        let mut bytes = std::mem::take(&mut self.scratch_buf);
+        aux.encode(id, generation, &mut bytes);
+        let extent = self.allocate(sh, (bytes.len() as u64).next_multiple_of(UNIT));
+        if let Ok((e, _)) = &extent {
+            sh.seam.region.span(e.off, e.nbytes).write(0, &bytes);
+            sh.seam.announce(e.off, e.nbytes);
+        }
+        self.scratch_buf = bytes;
+        extent.map(|(e, _)| e)
+    }
+
+    /// Names, renames or (`None`) unnames a record; with `replace`, the object that had the name is destroyed after the change stands.
+    pub(super) fn rename_record(&mut self, sh: &Arc<Shared>, idx: u32, name: Option<&str>, replace: bool) -> Result<()> {
+        self.begin(sh)?;
+        let replaced = match name {
+            Some(name) => match self.claim_name(sh, name, true)? {
+                Some(old) if old == idx => return Ok(()),
+                Some(_) if !replace => {
+                    return self.claim_name(sh, name, false).map(|_| ());
+                }
+                other => other,
+            },
+            None => {
+                self.prepare_names(sh)?;
+                None
+            }
+        };
+        let replaces = match replaced {
+            Some(old) => self.record(old)?.map(|live| (live.head.id, live.head.generation)),
+            None => None,
+        };
+        self.change_name(sh, idx, name.map(|n| (n, replaces)))?;
+        if sh.full {
+            self.harden(sh, idx)?;
+        }
+        if let Some(old) = replaced {
+            if let (Some(names), Some(name)) = (&mut self.names, name) {
+                let hash = word::name_hash(&self.sb.tag_seed, name);
+                names.remove(hash, old);
+            }
+            self.destroy_record(sh, old, false)?;
+        }
+        sh.note_commit(self);
+        Ok(())
+    }
+
+    /// Rule 8 with new attributes: the idle body is written, then the word flips.
+    #[expect(clippy::type_complexity, reason = "a name and what it replaces, at two call sites")]
+    pub(super) fn change_name(&mut self, sh: &Shared, idx: u32, naming: Option<(&str, Option<(u32, u32)>)>) -> Result<()> {
+        let Some((word, live)) = self.live_with_word(idx)? else {
+            return Err(Error::new(Code::Destroyed, "the object was destroyed").with("id", idx));
+        };
+        let old_name = self.naming_of(&live)?.map(|n| n.name);
+        let (active, idle) = (live.which, 1 - live.which);
+        let slot = self.catalog.slot(idx).ok_or_else(|| Error::new(Code::Internal, "slot outside the catalog"))?;
+        let horizon = self.horizon();
+        if resolve::is_maybe_durable(&word, &slot, idle, horizon)
+            && !resolve::is_durable(&word, &slot, active, self.synced_seq)
+        {
+            // The only durable version is never overwritten.
+            self.harden(sh, idx)?;
+        }
+        let (word, _) = self.live_with_word(idx)?.unwrap_or((word, live));
+        let abandoned = match slot.bodies[idle] {
+            Some(b) => b.seq > live.body.seq,
+            None => !slot.blank[idle],
+        };
+        if abandoned {
+            let done = barrier_slot(sh, self, idx);
+            self.barrier(sh, done)?;
+        }
+        let old_pair = slot.raw_pairs[idle];
+        let seq = self.take_seq(sh, |s| s as u8 != old_pair && s as u8 != live.body.seq as u8)?;
+        let aux = Aux { naming: naming.map(|(name, replaces)| Naming { name: name.to_owned(), seq, replaces }) };
+        let aux_extent = self.write_aux(sh, &aux, idx, live.head.generation)?;
+        let body = Body { aux: aux_extent, seq, ..live.body };
+        if let Some(p) = self.catalog.place(idx) {
+            sh.seam.store(p.map, p.slot_off + slot::BODY_OFF[idle] as u64, &body.encode(idx, live.head.generation));
+        }
+        let mut durable = word.durable;
+        durable[idle] = false;
+        let hash = naming.map(|(n, _)| self.hash(n));
+        let flipped =
+            Word { active: idle, durable, pair: seq as u8, tag: hash.map_or(0, word::name_tag), ..word };
+        self.store_word(sh, idx, flipped);
+        let keep = resolve::is_maybe_durable(&word, &slot, active, horizon) || word.durable[active];
+        for e in resolve::only_in(&live.body, &body) {
+            self.give_back(e, if keep { Fate::Retire(seq) } else { Fate::Free })?;
+        }
+        let old_hash = old_name.map(|n| self.hash(&n));
+        if let Some(names) = &mut self.names {
+            if let Some(h) = old_hash {
+                names.remove(h, idx);
+            }
+            if let Some(h) = hash {
+                names.insert(h, idx);
+            }
+        }
+        Ok(())
+    }
+
+    /// Rule 9. `at_once`: the death is given its own barrier, so the bytes can be reused without waiting for a sync.
+    pub(super) fn destroy_record(&mut self, sh: &Shared, idx: u32, at_once: bool) -> Result<()> {
+        let Some((mut word, live)) = self.live_with_word(idx)? else { return Ok(()) };
+        let slot = self.catalog.slot(idx).ok_or_else(|| Error::new(Code::Internal, "slot outside the catalog"))?;
+        let name_hash = match &self.names {
+            Some(_) => self.naming_of(&live)?.map(|n| self.hash(&n.name)),
+            None => None,
+        };
+        let horizon = self.horizon();
+        let maybe = [0, 1].map(|i| resolve::is_maybe_durable(&word, &slot, i, horizon));
+        let (active, fallback) = (live.which, 1 - live.which);
+        let fate;
+        let mut shared_with = None;
+        if at_once || maybe == [false; 2] {
+            self.store_word(sh, idx, Word::free(live.head.generation));
+            if maybe != [false; 2] {
+                let done = self.barrier_word(sh, idx);
+                self.barrier(sh, done)?;
+            }
+            fate = Fate::Free;
+            self.free_slots.push(idx);
+        } else {
+            let seq = self.take_seq(sh, |_| true)?;
+            let place = self.catalog.place(idx).ok_or_else(|| Error::new(Code::Internal, "slot outside the catalog"))?;
+            let dead_off = place.slot_off + slot::DEAD_SEQ_OFF as u64;
+            if slot.dead_seq != NOT_DEAD {
+                // A stale dead_seq beside a new DEAD word would make the death durable too early (hole 7).
+                sh.seam.store(place.map, dead_off, &NOT_DEAD.to_le_bytes());
+                let done = barrier_slot(sh, self, idx);
+                self.barrier(sh, done)?;
+            }
+            if let Some(p) = self.catalog.place(idx) {
+                sh.seam.store(p.map, dead_off, &seq.to_le_bytes());
+            }
+            word.state = State::Dead;
+            self.store_word(sh, idx, word);
+            self.dead_slots.push_back((seq, idx));
+            fate = Fate::Retire(seq);
+            if !maybe[active] {
+                shared_with = slot.bodies[fallback];
+            }
+        }
+        for e in resolve::extents(&live.body) {
+            let is_undoable = shared_with.is_none_or(|b| resolve::extents(&b).contains(&e));
+            let fate = if is_undoable { fate } else { Fate::Free };
+            if e == live.body.payload {
+                self.bury_payload(idx, e, fate)?;
+            } else {
+                self.give_back(e, fate)?;
+            }
+        }
+        if let (Some(h), Some(names)) = (name_hash, &mut self.names) {
+            names.remove(h, idx);
+        }
+        Ok(())
+    }
+
+    /// Returns an extent to the map. Never fails but for a missing map.
+    pub(super) fn give_back(&mut self, e: Extent, fate: Fate) -> Result<()> {
+        let heap = self.heap()?;
+        match fate {
+            Fate::Free => heap.free(e),
+            Fate::Retire(stamp) => heap.retire(e, stamp),
+        }
+        Ok(())
+    }
+
+    /// A dead object's payload: given back when nothing in memory can reach it any more.
+    fn bury_payload(&mut self, idx: u32, payload: Extent, fate: Fate) -> Result<()> {
+        match self.objects.bury_record(idx, payload, fate) {
+            Some((e, fate)) => self.give_back(e, fate),
+            None => Ok(()),
+        }
+    }
+
+    /// The live record of an open object, for callers that hold its slot index.
+    pub(super) fn live(&self, idx: u32) -> Result<Live> {
+        self.record(idx)?.ok_or_else(|| Error::new(Code::Destroyed, "the object was destroyed").with("id", idx))
+    }
+}

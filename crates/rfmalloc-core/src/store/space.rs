@@ -1,0 +1,145 @@
+//! Space: allocating extents, growing the file, zeroing, new catalog segments (rule 14).
+//!
+//! Growth is: blocks, mapping, hand out; no sync. A full disk is met in this order: cut the file back, make the retired bytes reusable
+//! by one forced sync, try again, and only then report it.
+
+use super::{Inner, Mode, Shared};
+use crate::catalog::Segment;
+use crate::error::{Code, Error, Result};
+use crate::format::segment::{self, Header};
+use crate::format::{Extent, FILE_UNIT, PAGE_ALIGN, UNIT};
+use crate::platform;
+use crate::region::MetaMap;
+
+/// An allocation preference, never format: no extent up to this size crosses a multiple of it, if that can be had.
+const BOUNDARY: u64 = 1 << 32;
+const SMALLEST_STEP: u64 = 1 << 20;
+const LARGEST_STEP: u64 = 1 << 30;
+/// Longer stretches are zeroed by the file system.
+const ZERO_BY_SYSTEM: u64 = 1 << 20;
+
+/// Alignment of an extent of `nbytes`.
+pub(super) fn alignment(nbytes: u64) -> u64 {
+    if nbytes >= PAGE_ALIGN { PAGE_ALIGN } else { UNIT }
+}
+
+impl Inner {
+    /// Takes an extent of `nbytes` (a multiple of 64, above 0); also how many bytes at its end are known to be zero.
+    pub(super) fn allocate(&mut self, sh: &Shared, nbytes: u64) -> Result<(Extent, u64)> {
+        self.allocate_aligned(sh, nbytes, alignment(nbytes))
+    }
+
+    fn allocate_aligned(&mut self, sh: &Shared, nbytes: u64, align: u64) -> Result<(Extent, u64)> {
+        let mut may_sync = sh.mode == Mode::Persistent;
+        loop {
+            if let Some(found) = self.heap()?.alloc(nbytes, align, BOUNDARY)? {
+                return Ok(found);
+            }
+            match self.grow(sh, nbytes, align) {
+                Ok(()) => {}
+                Err(e) if e.code() == Code::NoSpace && may_sync && self.heap()?.stats().retired > 0 => {
+                    may_sync = false;
+                    self.sync_locked(sh)?;
+                }
+                Err(e) => return Err(e),
+            }
+        }
+    }
+
+    /// Makes the file long enough that an extent of `nbytes` fits at its end.
+    fn grow(&mut self, sh: &Shared, nbytes: u64, align: u64) -> Result<()> {
+        let from = self.file_len;
+        let tail = match self.heap()?.next(from - 1)? {
+            Some((e, kind)) if kind == fmalloc_sys::FM_FREE as u32 => e.off,
+            _ => from,
+        };
+        let need = tail
+            .checked_next_multiple_of(align)
+            .and_then(|off| off.checked_add(nbytes))
+            .and_then(|end| end.checked_next_multiple_of(FILE_UNIT))
+            .map(|end| end.max(from + FILE_UNIT));
+        let no_space = |why: String| {
+            Error::new(Code::NoSpace, format!("no space for {nbytes} more bytes in '{}': {why}", sh.path.display()))
+                .with("nbytes", nbytes)
+        };
+        let need = match need {
+            Some(end) if end <= sh.limit => end,
+            _ if sh.capacity != 0 && sh.limit == sh.capacity => {
+                return Err(no_space(format!("its fixed capacity is {} bytes (sizeGb)", sh.capacity)).with("limit", sh.limit));
+            }
+            _ => return Err(no_space(format!("it may grow to {} bytes (maxSize)", sh.limit)).with("limit", sh.limit)),
+        };
+        let step = (from / 8).clamp(SMALLEST_STEP, LARGEST_STEP).next_multiple_of(FILE_UNIT);
+        let generous = need.max((from + step).min(sh.limit));
+        let mut grown = sh.seam.grow(from, generous).map(|()| generous);
+        if grown.is_err() && generous > need {
+            grown = sh.seam.grow(from, need).map(|()| need);
+        }
+        let to = grown.map_err(|e| {
+            let err = Error::io("", &e);
+            if err.code() == Code::NoSpace { no_space(e.to_string()) } else { Error::io("cannot grow the store", &e) }
+        })?;
+        if let Err(e) = sh.seam.region.map_file(&sh.seam.file, from, to) {
+            let _ = sh.seam.shrink(from);
+            return Err(Error::io("cannot map the grown store", &e));
+        }
+        self.file_len = to;
+        self.heap()?.grow(to)
+    }
+
+    /// Rule 14: zeros and header are on stable storage before the link that makes the segment part of the catalog.
+    pub(super) fn add_segment(&mut self, sh: &Shared) -> Result<()> {
+        let k = self.catalog.segments.len() as u32;
+        if k >= segment::MAX_SEGMENTS {
+            return Err(Error::new(Code::TooLarge, "the catalog is full"));
+        }
+        let slots = segment::slots_of(k);
+        let nbytes = segment::nbytes(slots);
+        let (extent, zeroed) = self.allocate_aligned(sh, nbytes, FILE_UNIT)?;
+        let made = self.write_segment(sh, k, slots, extent, zeroed);
+        match made {
+            Ok(s) => self.catalog.segments.push(s),
+            Err(e) => {
+                self.heap()?.free(extent);
+                return self.barrier(sh, Err(e));
+            }
+        }
+        let previous = &self.catalog.segments[k as usize - 1];
+        sh.seam.store_word(
+            &previous.map,
+            previous.off + segment::LINK_OFF,
+            segment::encode_link(extent.off, k - 1),
+        );
+        Ok(())
+    }
+
+    fn write_segment(&self, sh: &Shared, k: u32, slots: u32, extent: Extent, zeroed: u64) -> Result<Segment> {
+        zero(sh, Extent { off: extent.off, nbytes: extent.nbytes - zeroed });
+        let map = MetaMap::new(&sh.seam.file, extent.off, extent.nbytes, true)?;
+        let header = Header { uuid: sh.uuid, k, slots, off: extent.off };
+        sh.seam.store(&map, extent.off, &header.encode());
+        sh.seam.barrier_meta(&map, extent.off, extent.nbytes)?;
+        // Last, so that a failure leaves the data mapping whole for whoever gets the extent next.
+        sh.seam.region.blank(extent.off, extent.end()).map_err(|e| Error::io("cannot map a catalog segment", &e))?;
+        Ok(Segment { off: extent.off, slots, map })
+    }
+}
+
+/// Makes an extent's bytes zero.
+pub(super) fn zero(sh: &Shared, e: Extent) {
+    if e.is_empty() {
+        return;
+    }
+    let span = sh.seam.region.span(e.off, e.nbytes);
+    if e.nbytes >= ZERO_BY_SYSTEM {
+        let (start, end) = (e.off.next_multiple_of(FILE_UNIT), e.end() / FILE_UNIT * FILE_UNIT);
+        if start < end && platform::zero_range(&sh.seam.file, start, end - start).is_ok() {
+            span.part(0, start - e.off).zero();
+            span.part(end - e.off, e.end() - end).zero();
+            sh.seam.announce(e.off, e.nbytes);
+            return;
+        }
+    }
+    span.zero();
+    sh.seam.announce(e.off, e.nbytes);
+}

@@ -1,0 +1,415 @@
+//! Barriers: the superblock writer (rule 5), the lease (rule 6), sync (rule 12), hardening one record (rule 13), the background sync.
+//!
+//! A sync that fails poisons the store: Linux marks the lost pages clean, so a later success would prove nothing. The poison is also
+//! written to the file where it still can be, and the next open acts as after a machine crash (decision 26).
+
+use super::{Inner, Shared, Store};
+use crate::error::{Code, Error, Result};
+use crate::format::slot::{self, MAX_SEQ};
+use crate::format::superblock::{self, COPY_OFF};
+use crate::format::word::{State, Word};
+use crate::region::MetaMap;
+use crate::resolve::{self, Live, Resolved};
+use crate::store::{Handle, Mode};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+const LARGEST_LEASE_STEP: u64 = (1 << 20) + 1;
+/// Retired bytes beyond this (or a quarter of the live ones, if more) ask for a sync, so that they can be used again.
+const RETIRED_PRESSURE: u64 = 1 << 30;
+
+/// Whole-file syncs by number: a caller waits for one that started after its call.
+#[derive(Default)]
+pub(crate) struct Progress {
+    running: bool,
+    started: u64,
+    done: u64,
+}
+
+/// The thread that syncs some time after an unsynced commit.
+pub(crate) struct Background {
+    every: Option<Duration>,
+    dirty: AtomicBool,
+    state: Mutex<BackgroundState>,
+    wake: Condvar,
+}
+
+#[derive(Default)]
+struct BackgroundState {
+    due: Option<Instant>,
+    running: bool,
+    stop: bool,
+}
+
+impl Background {
+    pub(crate) fn new(every: Option<Duration>) -> Self {
+        Self { every, dirty: AtomicBool::new(false), state: Mutex::default(), wake: Condvar::new() }
+    }
+
+    /// Whether the store is synced at exit.
+    pub(crate) fn is_on(&self) -> bool {
+        self.every.is_some()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BackgroundState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn stop(&self) {
+        self.lock().stop = true;
+        self.wake.notify_all();
+    }
+}
+
+impl Shared {
+    /// A commit was made that no sync covers yet: one follows within `sync_every`, at once under space pressure.
+    pub(super) fn note_commit(self: &Arc<Self>, inner: &mut Inner) {
+        let Some(every) = self.background.every else { return };
+        let pressed = inner.heap.as_ref().is_some_and(|h| {
+            let s = h.stats();
+            s.retired > RETIRED_PRESSURE.max(s.used / 4)
+        });
+        if self.background.dirty.swap(true, Ordering::AcqRel) && !pressed {
+            return;
+        }
+        let mut state = self.background.lock();
+        let due = Instant::now() + if pressed { Duration::ZERO } else { every };
+        state.due = Some(state.due.map_or(due, |d| d.min(due)));
+        if !state.running && !state.stop {
+            state.running = true;
+            let shared = Arc::downgrade(self);
+            let started = std::thread::Builder::new().name("rfmalloc-sync".into()).spawn(move || {
+                // Holds no `Arc` while it waits in between, so it never keeps a store open.
+                while let Some(shared) = shared.upgrade() {
+                    if !shared.background_round() {
+                        break;
+                    }
+                }
+            });
+            // Without a thread the promise of sync() and close() still stands; only the time bound of the background sync is lost.
+            state.running = started.is_ok();
+        }
+        drop(state);
+        self.background.wake.notify_all();
+    }
+
+    /// Waits until a sync is due (at most a second, then asks again) and makes it; false: the store is closing.
+    fn background_round(self: &Arc<Self>) -> bool {
+        let mut state = self.background.lock();
+        if state.stop {
+            return false;
+        }
+        let now = Instant::now();
+        match state.due {
+            Some(due) if due <= now => {
+                state.due = None;
+                drop(state);
+                self.background.dirty.store(false, Ordering::Release);
+                // A failure poisons the store; the next change reports it.
+                let _ = self.sync();
+                true
+            }
+            due => {
+                let wait = due.map_or(Duration::from_secs(1), |d| d - now).min(Duration::from_secs(1));
+                let (state, _) = self.background.wake.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner);
+                !state.stop
+            }
+        }
+    }
+
+    /// Rule 12: everything that happened before the call is on stable storage when it returns. Calls coalesce.
+    pub(crate) fn sync(self: &Arc<Self>) -> Result<()> {
+        let mut inner = self.lock();
+        if self.read_only || self.mode == Mode::Scratch {
+            return Ok(());
+        }
+        let mine = inner.syncs.started + 1;
+        loop {
+            self.check_writable(&inner)?;
+            if inner.syncs.done >= mine {
+                return Ok(());
+            }
+            if !inner.syncs.running {
+                break;
+            }
+            inner = self.wait(inner);
+        }
+        inner.syncs.running = true;
+        inner.syncs.started += 1;
+        let number = inner.syncs.started;
+        // A store without a structural mutation has no superblock to write, but views may have written elements.
+        let point = inner.begun.then(|| SyncPoint::now(&inner));
+        inner.in_flight = point.as_ref().map(|p| p.seq);
+        drop(inner);
+        let synced = self.seam.sync_all();
+        let mut inner = self.lock();
+        let done = match (synced, point) {
+            (Ok(()), Some(point)) => inner.finish_sync(self, &point),
+            (r, _) => r,
+        };
+        inner.in_flight = None;
+        inner.syncs.running = false;
+        if let Err(e) = &done {
+            inner.poison(self, e);
+        } else {
+            inner.syncs.done = inner.syncs.done.max(number);
+        }
+        self.changed.notify_all();
+        done
+    }
+
+    /// Starts writing dirty pages back without waiting.
+    pub(crate) fn start_writeback(&self) -> Result<()> {
+        let len = self.lock_open()?.file_len;
+        self.seam.region.msync(0, len, false).map_err(|e| Error::io("cannot start writing the store back", &e))
+    }
+}
+
+/// What a sync makes durable: the numbers at the moment it was asked for.
+pub(super) struct SyncPoint {
+    seq: u64,
+    file_len: u64,
+    slots_used: u32,
+    segments: u32,
+}
+
+impl SyncPoint {
+    pub(super) fn now(inner: &Inner) -> Self {
+        Self {
+            seq: inner.next_seq - 1,
+            file_len: inner.file_len,
+            slots_used: inner.slots_used,
+            segments: inner.catalog.segments.len() as u32,
+        }
+    }
+}
+
+impl Inner {
+    /// After the file's barrier: superblock with `synced_seq = N`, its barrier, then memory follows (rules 2, 5, 12).
+    fn finish_sync(&mut self, sh: &Shared, point: &SyncPoint) -> Result<()> {
+        if point.seq > self.synced_seq || point.slots_used > self.sb.slots_used || point.file_len != self.sb.file_len {
+            self.sb.synced_seq = self.sb.synced_seq.max(point.seq);
+            self.sb.file_len = point.file_len;
+            self.sb.slots_used = self.sb.slots_used.max(point.slots_used);
+            self.sb.segments = self.sb.segments.max(point.segments);
+            self.write_superblock(sh)?;
+            self.synced_seq = self.sb.synced_seq;
+        }
+        self.durable_links = self.durable_links.max(point.segments as usize);
+        let durable = self.synced_seq;
+        if let Some(heap) = &mut self.heap {
+            heap.reclaim(durable);
+        }
+        Ok(())
+    }
+
+    /// A whole sync under the mutex, for a full disk: what is retired becomes reusable at once.
+    pub(super) fn sync_locked(&mut self, sh: &Shared) -> Result<()> {
+        let point = SyncPoint::now(self);
+        let done = sh.seam.sync_all().and_then(|()| self.finish_sync(sh, &point));
+        if let Err(e) = &done {
+            self.poison(sh, e);
+        }
+        done
+    }
+
+    /// Rule 5: the copy not last barriered gets the current image, then its barrier. The caller holds the mutex from reading the numbers
+    /// to the barrier's return.
+    pub(super) fn write_superblock(&mut self, sh: &Shared) -> Result<()> {
+        self.sb.sb_seq += 1;
+        self.sb.boot_id = sh.boot_id;
+        self.sb.pid = sh.pid;
+        let off = COPY_OFF[self.sb_target];
+        sh.seam.store(&sh.seam.header, off, &self.sb.encode());
+        sh.seam.barrier_meta(&sh.seam.header, off, superblock::NBYTES as u64)?;
+        self.sb_target = 1 - self.sb_target;
+        Ok(())
+    }
+
+    /// A failed barrier: no more changes, in this process or (where the mark can be written) after it.
+    pub(super) fn poison(&mut self, sh: &Shared, why: &Error) {
+        if self.poisoned.is_none() {
+            self.poisoned = Some(why.message().to_owned());
+            if self.begun {
+                self.sb.state |= superblock::POISONED;
+                let _ = self.write_superblock(sh);
+            }
+        }
+    }
+
+    /// Poisons on failure: for barriers inside a mutation.
+    pub(super) fn barrier<T>(&mut self, sh: &Shared, done: Result<T>) -> Result<T> {
+        if let Err(e) = &done {
+            self.poison(sh, e);
+        }
+        done
+    }
+
+    /// Rule 6: the next sequence whose low bits satisfy `fits`; extends the lease first when it is used up.
+    pub(super) fn take_seq(&mut self, sh: &Shared, fits: impl Fn(u64) -> bool) -> Result<u64> {
+        loop {
+            if self.next_seq >= self.sb.lease {
+                self.extend_lease(sh)?;
+            }
+            let seq = self.next_seq;
+            self.next_seq += 1;
+            if fits(seq) && seq as u32 != 0 {
+                return Ok(seq);
+            }
+        }
+    }
+
+    pub(super) fn extend_lease(&mut self, sh: &Shared) -> Result<()> {
+        let lease = self.next_seq.saturating_add(self.lease_step);
+        if lease > MAX_SEQ {
+            return Err(Error::new(Code::TooLarge, "the store has used up its 2^56 sequence numbers; copy it to a new file"));
+        }
+        self.sb.lease = lease;
+        // Odd steps (hole ii): equal low bits on a reused slot stay unlikely.
+        self.lease_step = (self.lease_step * 2 | 1).min(LARGEST_LEASE_STEP);
+        let done = self.write_superblock(sh);
+        self.barrier(sh, done)
+    }
+
+    /// Rule 13 under the mutex: the record's active version is on stable storage, whatever else is dirty.
+    pub(super) fn harden(&mut self, sh: &Shared, idx: u32) -> Result<()> {
+        let Some((word, live)) = self.live_with_word(idx)? else { return Ok(()) };
+        let done = self.harden_barriers(sh, idx, &live).and_then(|()| self.set_durable(sh, idx, word, live.which));
+        self.barrier(sh, done)
+    }
+
+    /// B1: payload, aux, slot, links, size.
+    fn harden_barriers(&mut self, sh: &Shared, idx: u32, live: &Live) -> Result<()> {
+        for e in resolve::extents(&live.body) {
+            sh.seam.barrier_data(e.off, e.nbytes)?;
+        }
+        barrier_slot(sh, self, idx)?;
+        self.barrier_links(sh)
+    }
+
+    fn barrier_links(&mut self, sh: &Shared) -> Result<()> {
+        while self.durable_links < self.catalog.segments.len() {
+            let s = &self.catalog.segments[self.durable_links];
+            sh.seam.barrier_meta(&s.map, s.off, slot::NBYTES as u64)?;
+            self.durable_links += 1;
+        }
+        Ok(())
+    }
+
+    /// Stores D and gives it its barrier (B2); both under the mutex, so D in memory is always confirmed (rule 2).
+    fn set_durable(&mut self, sh: &Shared, idx: u32, mut word: Word, which: usize) -> Result<()> {
+        word.durable[which] = true;
+        self.store_word(sh, idx, word);
+        self.barrier_word(sh, idx)
+    }
+
+    pub(super) fn store_word(&mut self, sh: &Shared, idx: u32, word: Word) {
+        if let Some(p) = self.catalog.place(idx) {
+            sh.seam.store_word(p.map, p.word_off, word.encode(idx));
+        }
+    }
+
+    pub(super) fn barrier_word(&self, sh: &Shared, idx: u32) -> Result<()> {
+        match self.catalog.place(idx) {
+            Some(p) => sh.seam.barrier_meta(p.map, p.word_off, 8),
+            None => Ok(()),
+        }
+    }
+
+    /// A live record with its word; `None`: absent; damage is an error.
+    pub(super) fn live_with_word(&self, idx: u32) -> Result<Option<(Word, Live)>> {
+        let raw = self.catalog.word(idx);
+        let Some(slot) = self.catalog.slot(idx) else { return Ok(None) };
+        match (Word::decode(raw, idx), resolve::resolve(raw, &slot, idx, self.trust())) {
+            (Some(word), Resolved::Live(live)) if word.state == State::Live => Ok(Some((word, live))),
+            (_, Resolved::Damaged(what)) => Err(self.damaged(idx, what)),
+            _ => Ok(None),
+        }
+    }
+}
+
+pub(super) fn barrier_slot(sh: &Shared, inner: &Inner, idx: u32) -> Result<()> {
+    match inner.catalog.place(idx) {
+        Some(p) => sh.seam.barrier_meta(p.map, p.slot_off, slot::NBYTES as u64),
+        None => Ok(()),
+    }
+}
+
+/// Rule 3a: superblock copies, segment headers and links, all state words.
+pub(super) fn barrier_metadata(sh: &Shared, inner: &Inner) -> Result<()> {
+    let barrier = |map: &MetaMap, off, n| sh.seam.barrier_meta(map, off, n);
+    for off in COPY_OFF {
+        barrier(&sh.seam.header, off, superblock::NBYTES as u64)?;
+    }
+    for s in &inner.catalog.segments {
+        barrier(&s.map, s.off, crate::format::segment::HEADER_NBYTES + 8 * u64::from(s.slots))?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Everything that happened before the call is on stable storage when it returns; blocks. Nothing to do for scratch and read-only stores.
+    ///
+    /// # Errors
+    /// `IO`, `NO_SPACE`: the sync failed and the store is poisoned; `POISONED`: an earlier one had failed; `CLOSED`.
+    pub fn sync(&self) -> Result<()> {
+        let shared = self.shared()?;
+        drop(shared.lock_open()?);
+        shared.sync()
+    }
+
+    /// Starts writing dirty pages back without waiting for them.
+    pub fn start_writeback(&self) -> Result<()> {
+        self.shared()?.start_writeback()
+    }
+
+    /// Rule 13, sync(v): this object alone is on stable storage when the call returns, whatever else is dirty.
+    ///
+    /// # Errors
+    /// `ARGUMENT`: a temporary has no record to make durable; `DESTROYED`, `IO`, `POISONED`.
+    pub fn sync_object(&self, handle: &Handle) -> Result<()> {
+        let sh = self.shared()?;
+        let operation = handle.begin()?;
+        loop {
+            let inner = sh.lock_open()?;
+            sh.check_writable(&inner)?;
+            let Some(idx) = inner.record_of(handle)? else {
+                return Err(Error::new(Code::Argument, "a temporary cannot be synced; keep() it first"));
+            };
+            let Some((_, live)) = inner.live_with_word(idx)? else { return Err(handle.destroyed_error()) };
+            drop(inner);
+            // B1 without the mutex: other work goes on.
+            let mut done = Ok(());
+            for e in resolve::extents(&live.body) {
+                done = done.and_then(|()| sh.seam.barrier_data(e.off, e.nbytes));
+            }
+            let mut inner = sh.lock_open()?;
+            done = done.and_then(|()| barrier_slot(sh, &inner, idx)).and_then(|()| inner.barrier_links(sh));
+            inner.barrier(sh, done)?;
+            // Only if still the same version: else D would bless a body changed during B1 (hole 4).
+            match inner.live_with_word(idx)? {
+                Some((word, now))
+                    if now.head.generation == live.head.generation
+                        && now.which == live.which
+                        && now.body.seq == live.body.seq =>
+                {
+                    let done = inner.set_durable(sh, idx, word, live.which);
+                    drop(operation);
+                    return inner.barrier(sh, done);
+                }
+                Some(_) => {}
+                None => return Err(handle.destroyed_error()),
+            }
+        }
+    }
+}
+
+/// Syncs every store of the process that has not switched the exit sync off; failures are kept for the stores' next callers.
+pub fn sync_all_stores() {
+    for shared in crate::registry::all() {
+        if shared.background.is_on() {
+            let _ = shared.sync();
+        }
+    }
+}
