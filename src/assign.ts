@@ -1,11 +1,11 @@
 /**
- * fmallocSet and fmallocFill: R's assignment in place. Values are converted as R does, text is refused, and unlike R every position is checked
- * before the first write.
+ * Assignment in place through several positions: `set(index, values)` takes exact values, `fmallocSet` and `fmallocFill` convert as R does and
+ * refuse text. Unlike R, every position and value is checked before the first write.
  */
 import { fillWith } from './bulk.js'
 import { isTypedArray } from './dtype.js'
 import { fail, show } from './errors.js'
-import { convert, isComplex, isInt, type Encoded, type Notes } from './scalar.js'
+import { convert, exact, isComplex, isInt, type Encoded, type Notes } from './scalar.js'
 import { isVector, partsOf, type Vector } from './vector.js'
 import { warnMask } from './warnings.js'
 
@@ -15,30 +15,37 @@ interface Row {
   at(k: number): unknown
 }
 
-export function setConverted(x: Vector, index: unknown, value: unknown): void {
+export function assign(
+  x: Vector<never> | Vector,
+  index: unknown,
+  value: unknown,
+  operation: 'set' | 'fmallocSet',
+): void {
   const { handle, length } = partsOf(x)
   handle.checkWritable()
-  const positions =
-    rowOf(index) ??
-    fail('UNSUPPORTED', `fmallocSet: a subscript like ${show(index)} is not there yet; use positions`)
-  const values = valuesOf(value, 'fmallocSet')
-  for (let k = 0; k < positions.length; k++) checkPosition(positions.at(k), length, k)
+  const positions = positionsOf(index, operation)
+  const values = valuesOf(value, operation)
+  for (let k = 0; k < positions.length; k++) checkPosition(positions.at(k), length, k, operation)
   if (positions.length === 0) return
   if (values.length !== 1 && values.length !== positions.length) {
     fail(
       'LENGTH',
-      `fmallocSet: ${values.length} values for ${positions.length} positions; give one, or one for each`,
+      `${operation}: ${values.length} values for ${positions.length} positions; give one, or one for each`,
     )
   }
   const { code } = handle.dtype
   const notes: Notes = { mask: 0 }
   const encoded: Encoded[] = []
-  for (let k = 0; k < values.length; k++) encoded.push(convertValue(code, values.at(k), notes, k))
+  for (let k = 0; k < values.length; k++) {
+    encoded.push(
+      operation === 'set' ? exact(code, values.at(k), k) : convertValue(code, values.at(k), notes, k),
+    )
+  }
   for (let k = 0; k < positions.length; k++) {
     // An encoded element converts exactly: set takes logical 0 and 1 too.
-    x.set(positions.at(k) as number, encoded[values.length === 1 ? 0 : k] as Encoded as never)
+    ;(x as Vector).set(positions.at(k) as number, encoded[values.length === 1 ? 0 : k] as Encoded)
   }
-  warnMask(notes.mask, 'fmallocSet')
+  warnMask(notes.mask, operation)
 }
 
 export function fillConverted(x: Vector, value: unknown): void {
@@ -52,9 +59,9 @@ export function fillConverted(x: Vector, value: unknown): void {
   warnMask(notes.mask, 'fmallocFill')
 }
 
-function checkPosition(i: unknown, length: number, k: number): void {
+function checkPosition(i: unknown, length: number, k: number, operation: string): void {
   if (typeof i !== 'number' || !Number.isInteger(i)) {
-    fail('SUBSCRIPT', `fmallocSet: a position must be a whole number, not ${show(i)} (subscript ${k})`, {
+    fail('SUBSCRIPT', `${operation}: a position must be a whole number, not ${show(i)} (subscript ${k})`, {
       at: k,
     })
   }
@@ -72,24 +79,24 @@ function convertValue(code: number, value: unknown, notes: Notes, at: number): E
 }
 
 /** Positions: one number, numbers in an array or typed array, or a vector of numbers. */
-function rowOf(x: unknown): Row | undefined {
+function positionsOf(x: unknown, operation: string): Row {
   if (typeof x === 'number') return { length: 1, at: () => x }
-  if (Array.isArray(x))
-    return x.every(e => typeof e === 'number' || e === null || e === undefined) ? fromArray(x) : undefined
   if (x instanceof Int32Array || x instanceof Uint32Array || x instanceof Float64Array) return fromArray(x)
   if (isVector(x) && (x.type === 'integer' || x.type === 'numeric'))
     return { length: x.length, at: k => x.get(k) }
-  return undefined
+  if (Array.isArray(x) && !x.some(e => typeof e === 'boolean' || typeof e === 'string')) return fromArray(x)
+  return fail(
+    'UNSUPPORTED',
+    `${operation}: masks, names and rIndex() are not there yet; use positions, write() or a loop over view()`,
+  )
 }
 
 function valuesOf(x: unknown, operation: string): Row {
   if (isVector(x)) return { length: x.length, at: k => x.get(k) }
   if (Array.isArray(x) || isTypedArray(x)) return fromArray(x as ArrayLike<unknown>)
-  if (x === undefined || typeof x === 'function' || typeof x === 'symbol')
-    return fail('VALUE', `${operation}: ${show(x)} is no value`)
   if (typeof x === 'object' && x !== null && !isComplex(x) && !isInt(x)) {
     return fail(
-      'ARGUMENT',
+      'VALUE',
       `${operation}: expected a value, an array, a typed array or a Vector, not ${show(x)}`,
     )
   }

@@ -55,13 +55,13 @@ export function setChunks(handle: Handle, start: number, chunks: Chunks['chunks'
   }
 }
 
-/** The room behind `start`, or OUT_OF_BOUNDS. */
+/** A position within 0..length, the end included. */
 export function checkStart(start: unknown, length: number, operation: string): number {
   if (typeof start !== 'number' || !Number.isInteger(start)) {
-    return fail('SUBSCRIPT', `${operation}: start must be a whole number, not ${show(start)}`)
+    return fail('SUBSCRIPT', `${operation}: a position must be a whole number, not ${show(start)}`)
   }
   if (start < 0 || start > length) {
-    fail('OUT_OF_BOUNDS', `${operation}: start ${start} is outside 0..${length}`, { index: start, length })
+    fail('OUT_OF_BOUNDS', `${operation}: position ${start} is outside 0..${length}`, { index: start, length })
   }
   return start
 }

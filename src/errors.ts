@@ -64,7 +64,7 @@ export class FmallocError extends Error {
   constructor(code: FmallocErrorCode, message: string, details: Details = NONE, options?: ErrorOptions) {
     super(message, options)
     this.code = code
-    this.details = details
+    this.details = Object.freeze(details)
   }
 
   static {

@@ -24,20 +24,24 @@ export function parseBytes(value: unknown, what: string): number {
     const match = /^\s*(\d+(?:\.\d+)?)\s*(B|KiB|MiB|GiB|TiB)\s*$/.exec(value)
     if (match !== null) bytes = Number(match[1]) * (UNITS[match[2] as string] as number)
   }
-  if (!(bytes >= 1 && bytes <= Number.MAX_SAFE_INTEGER)) {
-    fail('ARGUMENT', `${what} must be a positive number of bytes or text like '64 MiB', not ${show(value)}`)
+  const whole = typeof value === 'string' ? Math.floor(bytes) : bytes
+  if (!(Number.isSafeInteger(whole) && whole >= 1)) {
+    fail(
+      'ARGUMENT',
+      `${what} must be a positive whole number of bytes or text like '64 MiB', not ${show(value)}`,
+    )
   }
-  return Math.floor(bytes)
+  return whole
 }
 
-/** An options argument: undefined or null is none; anything but a plain object with known keys is refused. */
+/** An options argument: undefined is none; anything but an object with known keys is refused. */
 export function checkKeys(
   value: unknown,
   known: readonly string[],
   where: string,
 ): Readonly<Record<string, unknown>> {
-  if (value === undefined || value === null) return NO_OPTIONS
-  if (typeof value !== 'object' || Array.isArray(value) || ArrayBuffer.isView(value)) {
+  if (value === undefined) return NO_OPTIONS
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) {
     return fail('ARGUMENT', `${where}: options must be an object, not ${show(value)}`)
   }
   for (const key in value) {
@@ -49,9 +53,9 @@ export function checkKeys(
 
 const NO_OPTIONS: Readonly<Record<string, unknown>> = Object.freeze({})
 
-/** A flag: undefined or null gives the default, anything but true and false is refused. */
+/** A flag: undefined gives the default, anything but true and false is refused. */
 export function checkFlag(value: unknown, byDefault: boolean, what: string): boolean {
-  if (value === undefined || value === null) return byDefault
+  if (value === undefined) return byDefault
   if (typeof value !== 'boolean') return fail('ARGUMENT', `${what} must be true or false, not ${show(value)}`)
   return value
 }
@@ -97,21 +101,21 @@ export function parseOpen(o: OpenOptions | undefined | null, where: string): Nat
   const out: NativeOpen = { mode: checkMode(raw['mode']) }
   if (isGiven(raw['sizeGb']))
     out.capacity = Math.max(CAPACITY_MIN, Math.floor(checkSizeGb(raw['sizeGb']) * GIB))
-  if (isGiven(raw['maxSize'])) out.maxSize = parseBytes(raw['maxSize'], 'maxSize')
+  if (raw['maxSize'] !== undefined) out.maxSize = parseBytes(raw['maxSize'], 'maxSize')
   out.readOnly = checkFlag(raw['readOnly'], false, 'readOnly')
   out.create = checkFlag(raw['create'], !out.readOnly, 'create') && !out.readOnly
   const every = raw['syncEvery']
   if (every === false) out.syncEvery = -1
-  else if (isGiven(every)) {
-    if (typeof every !== 'number' || !(every >= 0 && every <= SYNC_EVERY_MAX)) {
-      fail('ARGUMENT', `syncEvery must be milliseconds from 0 to 2^31 - 1, or false, not ${show(every)}`)
+  else if (every !== undefined) {
+    if (typeof every !== 'number' || !(every > 0 && every <= SYNC_EVERY_MAX)) {
+      fail('ARGUMENT', `syncEvery must be positive milliseconds up to 2^31 - 1, or false, not ${show(every)}`)
     }
-    out.syncEvery = Math.round(every)
+    out.syncEvery = Math.ceil(every)
   }
   checkLater(raw['durability'], 'durability', 'process', ['full'])
   checkLater(raw['unsynced'], 'unsynced', 'drop', ['keep'])
   const wait = raw['lockTimeout']
-  if (isGiven(wait) && wait !== 0) {
+  if (wait !== undefined && wait !== 0) {
     if (typeof wait !== 'number' || !(wait > 0))
       fail('ARGUMENT', `lockTimeout must be milliseconds, not ${show(wait)}`)
     fail(
@@ -122,13 +126,13 @@ export function parseOpen(o: OpenOptions | undefined | null, where: string): Nat
   return out
 }
 
-/** Whether an option was given at all. */
+/** Whether an R-style argument was given: R's NULL is null. Options objects know undefined only. */
 export function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null
 }
 
 function checkMode(mode: unknown): 'persistent' | 'scratch' {
-  if (!isGiven(mode)) return 'persistent'
+  if (mode === undefined) return 'persistent'
   if (mode !== 'persistent' && mode !== 'scratch') {
     return fail('ARGUMENT', `mode must be 'persistent' or 'scratch', not ${show(mode)}`)
   }
@@ -143,7 +147,7 @@ function checkSizeGb(x: unknown): number {
 }
 
 function checkLater(value: unknown, what: string, now: string, later: readonly string[]): void {
-  if (!isGiven(value) || value === now) return
+  if (value === undefined || value === now) return
   if (later.includes(value as string)) fail('UNSUPPORTED', `${what}: '${String(value)}' is not there yet`)
   fail('ARGUMENT', `${what} must be ${[now, ...later].map(x => `'${x}'`).join(' or ')}, not ${show(value)}`)
 }

@@ -4,7 +4,7 @@
  */
 import { knownType, LENGTH_MAX } from './dtype.js'
 import { fail, isFmallocError, show } from './errors.js'
-import { checkKeys, checkPath, isGiven, parseOpen } from './options.js'
+import { checkKeys, checkPath, parseOpen } from './options.js'
 import type { DataFrame, List, Matrix } from './shapes.js'
 import { findOpen, getById, openStore, type Store } from './store.js'
 import { TEMPORARY_ID } from './handle.js'
@@ -40,17 +40,17 @@ export function openRef(ref: unknown, o?: OpenRefOptions): unknown {
   const { path: _path, ...open } = raw
   const native = parseOpen(open, 'openRef')
   native.create = false
-  const path = isGiven(raw['path']) ? checkPath(raw['path']) : checked.path
+  const path = raw['path'] !== undefined ? checkPath(raw['path']) : checked.path
 
   const here = findOpen(checked.uuid)
   if (here !== undefined) {
-    if (isGiven(raw['readOnly']) && here.readOnly !== raw['readOnly']) {
+    if (raw['readOnly'] !== undefined && here.readOnly !== raw['readOnly']) {
       fail('MODE', `${here.path} is open ${here.readOnly ? 'read-only' : 'writable'} in this process`)
     }
     return resolve(here, checked)
   }
   if (path === '') fail('STALE_REF', 'the reference names an anonymous scratch file that is gone')
-  const store = openFor(path, native, checked, isGiven(raw['mode']))
+  const store = openFor(path, native, checked, raw['mode'] !== undefined)
   try {
     if (store.uuid !== checked.uuid) {
       fail(

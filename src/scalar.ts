@@ -156,7 +156,11 @@ export function convert(code: number, value: unknown, notes: Notes, at?: number)
       return convertNumber(code, n, notes)
     }
     case 'string':
-      return convertText(code, value, notes)
+      return fail(
+        'UNSUPPORTED',
+        `converting text (${show(value)}) is not there yet`,
+        at === undefined ? {} : { index: at },
+      )
     case 'object':
       if (value === null) return missing(code, notes)
       if (isComplex(value)) return convertComplex(code, value, notes)
@@ -203,50 +207,4 @@ function convertComplex(code: number, z: Complex, notes: Notes): Encoded {
     return Number.isNaN(z.re) || Number.isNaN(z.im) ? null : z.re === 0 && z.im === 0 ? 0 : 1
   if (z.im !== 0) notes.mask |= NOTES.imaginaryDiscarded
   return convertNumber(code, z.re, notes)
-}
-
-const TRUE = new Set(['T', 'TRUE', 'true', 'True'])
-const FALSE = new Set(['F', 'FALSE', 'false', 'False'])
-
-function convertText(code: number, text: string, notes: Notes): Encoded {
-  if (code === LOGICAL) return TRUE.has(text) ? 1 : FALSE.has(text) ? 0 : null
-  const trimmed = text.trim()
-  if (trimmed === '') return missing(code, notes)
-  const n = parseNumber(trimmed)
-  if (n !== undefined) return convertNumber(code, n, notes)
-  if (code === COMPLEX) {
-    const z = parseComplex(trimmed)
-    if (z !== undefined) return z
-  }
-  notes.mask |= NOTES.naCoercion
-  return missing(code, notes)
-}
-
-const DIGITS = String.raw`(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?`
-const DECIMAL = new RegExp(`^[+-]?${DIGITS}$`)
-const PAIR = new RegExp(`^([+-]?${DIGITS})([+-]${DIGITS})i$`)
-const IMAGINARY = new RegExp(`^([+-]?${DIGITS})i$`)
-const HEX = /^([+-]?)0[xX]([0-9a-fA-F]+)(?:\.([0-9a-fA-F]*))?(?:[pP]([+-]?\d+))?$/
-
-/** A number as R reads it: decimal, hex, hex float, Inf, infinity, NaN in any case; undefined otherwise. */
-function parseNumber(text: string): number | undefined {
-  if (DECIMAL.test(text)) return Number(text)
-  const hex = HEX.exec(text)
-  if (hex !== null) {
-    const fraction = hex[3] ?? ''
-    let n = 0
-    for (const digit of `${hex[2] ?? ''}${fraction}`) n = n * 16 + Number.parseInt(digit, 16)
-    return (hex[1] === '-' ? -1 : 1) * n * 2 ** (Number(hex[4] ?? 0) - 4 * fraction.length)
-  }
-  const special = /^([+-]?)(inf|infinity|nan)$/i.exec(text)
-  if (special === null) return undefined
-  if ((special[2] as string).toLowerCase() === 'nan') return Number.NaN
-  return special[1] === '-' ? -Infinity : Infinity
-}
-
-function parseComplex(text: string): Complex | undefined {
-  const pair = PAIR.exec(text)
-  if (pair !== null) return { re: Number(pair[1]), im: Number(pair[2]) }
-  const imaginary = IMAGINARY.exec(text)
-  return imaginary === null ? undefined : { re: 0, im: Number(imaginary[1]) }
 }

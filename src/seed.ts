@@ -8,7 +8,7 @@ import { fail, show } from './errors.js'
 import { getDefault, requireDefault, setDefault } from './home.js'
 import { native } from './native.js'
 import { checkFlag, checkKeys, checkPath, isGiven, parseOpen } from './options.js'
-import { setConverted, fillConverted } from './assign.js'
+import { assign, fillConverted } from './assign.js'
 import type { ColumnInput, DataFrame, List, Matrix, NdArray } from './shapes.js'
 import { drainStore, isStore, openStore, runtimeInfo, spaceOf, type Store } from './store.js'
 import type {
@@ -145,10 +145,14 @@ export function createFmallocVector<A extends Kind>(
   runtime?: Store | Rt | null,
   zeroInitialize?: boolean,
 ): VectorOf<A> {
-  const dtype = parseType(type ?? 'integer')
+  const dtype = parseType(type === undefined ? 'integer' : type)
   const count = checkLength(length)
   const options: Rt = isStore(runtime) ? { runtime } : isGiven(runtime) ? runtimeOptions(runtime) : {}
-  const zero = checkFlag(zeroInitialize ?? options.zeroInitialize, true, 'zeroInitialize')
+  const zero = checkFlag(
+    zeroInitialize === undefined ? options.zeroInitialize : zeroInitialize,
+    true,
+    'zeroInitialize',
+  )
   const store = storeOf(options.runtime)
   return createVector(
     store,
@@ -216,7 +220,7 @@ export function fmallocVectorInfo(
 
 /** Writes in place, 0-based, values converted as R does; all positions are checked first. Text is refused. Returns x. */
 export function fmallocSet<V extends Vector<FixedType>>(x: V, i: Index, value: Operand): V {
-  setConverted(vectorOf(x, 'fmallocSet'), i, value)
+  assign(vectorOf(x, 'fmallocSet'), i, value, 'fmallocSet')
   return x
 }
 

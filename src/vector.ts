@@ -3,16 +3,17 @@
  * through the binding. It may touch handles, never store files. Subarrays and windows are Vectors over the same handle.
  */
 import { inspect } from 'node:util'
-import { fillWith, readInto, writeValues } from './bulk.js'
+import { assign } from './assign.js'
+import { checkStart, fillWith, readInto, writeValues } from './bulk.js'
 import { build, checkFree, checkName } from './create.js'
-import { LENGTH_MAX, parseType, type Dtype } from './dtype.js'
+import { parseType, type Dtype } from './dtype.js'
 import { fail, show } from './errors.js'
 import { Handle, TEMPORARY_ID, type State } from './handle.js'
 import { placeResult } from './home.js'
 import { inspectVector, summarize } from './inspect.js'
 import type { Lane } from './lane.js'
 import { native } from './native.js'
-import { checkFlag, checkKeys, isGiven } from './options.js'
+import { checkFlag, checkKeys } from './options.js'
 import { OPERATIONS, type Elementwise, type Summaries } from './operations.js'
 import { exact } from './scalar.js'
 import type { Expr, Matrix, NdArray } from './shapes.js'
@@ -208,7 +209,7 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
 
   /**
    * Writes element `i` in place; returns this. Never rises in type, never grows: a value that does not convert exactly throws VALUE.
-   * null is NA. Subscripts other than one position are not there yet.
+   * null is NA. Several positions take one value or one each, all checked before the first write; masks and names are not there yet.
    */
   set(i: number, value: Scalar<T>): this
   set(index: Index, values: Plain | Vector<T> | Scalar<T>): this
@@ -226,10 +227,8 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
 
   #setAnew(i: Index, value: unknown): this {
     if (typeof i === 'object' || typeof i === 'string') {
-      fail(
-        'UNSUPPORTED',
-        'set: several subscripts, masks and names are not there yet; use write() or a loop over view()',
-      )
+      assign(this, i, value, 'set')
+      return this
     }
     this.#handle.checkWritable()
     this.#checkIndex(i)
@@ -444,7 +443,7 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   /** Commits a temporary, or names what is committed. Throws EXISTS for a taken name without `replace`. */
   keep(name?: string, o?: { replace?: boolean }): this {
     const replace = checkFlag(checkKeys(o, ['replace'], 'keep')['replace'], false, 'replace')
-    const wanted = isGiven(name) ? checkName(name) : null
+    const wanted = name === undefined ? null : checkName(name)
     this.#handle.check()
     this.#checkWhole('kept')
     if (this.#handle.store === null)
@@ -464,7 +463,8 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
     if (!ADVICE.includes(advice)) fail('ARGUMENT', `advice must be ${ADVICE.join(', ')}, not ${show(advice)}`)
     const raw = checkKeys(o, ['start', 'end'], 'advise')
     this.#handle.check()
-    const { from, to } = relativeRange(raw['start'], raw['end'], this.#length, 'advise')
+    const from = position(raw['start'], 0, this.#length, 'advise')
+    const to = position(raw['end'], this.#length, this.#length, 'advise')
     const { width } = this.#handle.dtype
     if (to > from)
       native.advise(this.#handle.token, (this.#start + from) * width, (this.#start + to) * width, advice)
@@ -508,7 +508,7 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
 
 const ADVICE: readonly string[] = ['sequential', 'random', 'willneed', 'dontneed']
 
-/** Start and end as Array.slice reads them: negative from the end, clamped. */
+/** Start and end as Array.slice reads them: negative from the end, truncated, clamped. */
 function relativeRange(
   start: unknown,
   end: unknown,
@@ -520,11 +520,16 @@ function relativeRange(
 }
 
 function relative(position: unknown, byDefault: number, length: number, operation: string): number {
-  if (position === undefined || position === null) return byDefault
-  if (typeof position !== 'number' || !(Number.isInteger(position) || Math.abs(position) > LENGTH_MAX)) {
-    return fail('SUBSCRIPT', `${operation}: a position must be a whole number, not ${show(position)}`)
-  }
-  return position < 0 ? Math.max(0, length + position) : Math.min(position, length)
+  if (position === undefined) return byDefault
+  if (typeof position !== 'number')
+    return fail('SUBSCRIPT', `${operation}: a position must be a number, not ${show(position)}`)
+  const whole = Math.trunc(position) || 0
+  return whole < 0 ? Math.max(0, length + whole) : Math.min(whole, length)
+}
+
+/** A position within 0..length, or the default. */
+function position(value: unknown, byDefault: number, length: number, operation: string): number {
+  return value === undefined ? byDefault : checkStart(value, length, operation)
 }
 
 // In JavaScript `v[0]` would be a silent undefined.

@@ -5,7 +5,7 @@
 import { fail, show } from './errors.js'
 import { WINDOW } from './memory.js'
 import { native } from './native.js'
-import { checkKeys, isGiven, MIB, parseBytes } from './options.js'
+import { checkKeys, MIB, parseBytes } from './options.js'
 import type { AsyncOptions, FixedType } from './types.js'
 import { partsOf, type Parts, type Vector } from './vector.js'
 
@@ -13,7 +13,7 @@ const WINDOW_DEFAULT = 64 * MIB
 
 /** Elements of one window: whole elements, at least one, at most 1 GiB. */
 function windowLength({ handle }: Parts, raw: Readonly<Record<string, unknown>>): number {
-  const bytes = isGiven(raw['bytes']) ? parseBytes(raw['bytes'], 'bytes') : WINDOW_DEFAULT
+  const bytes = raw['bytes'] !== undefined ? parseBytes(raw['bytes'], 'bytes') : WINDOW_DEFAULT
   return Math.max(1, Math.floor(Math.min(bytes, WINDOW) / handle.dtype.width))
 }
 
@@ -30,16 +30,22 @@ function* each(v: Vector<FixedType>, step: number): IterableIterator<Vector<Fixe
   for (let at = 0; at < v.length; at += step) yield v.subarray(at, Math.min(at + step, v.length))
 }
 
-/** Vector.windowsAsync. Rejects, never throws. */
-export async function* windowsAsync(
-  v: Vector<FixedType>,
-  o: unknown,
-): AsyncGenerator<Vector<FixedType>, void, undefined> {
+/** Vector.windowsAsync. Arguments are checked now; what happens later rejects. */
+export function windowsAsync(v: Vector<FixedType>, o: unknown): AsyncIterableIterator<Vector<FixedType>> {
   const raw = checkKeys(o, ['bytes', 'signal'], 'windowsAsync')
   const signal = checkSignal(raw['signal'])
   const parts = partsOf(v)
   const step = windowLength(parts, raw)
   parts.handle.check()
+  return eachAsync(v, parts, step, signal)
+}
+
+async function* eachAsync(
+  v: Vector<FixedType>,
+  parts: Parts,
+  step: number,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Vector<FixedType>, void, undefined> {
   let next = read(parts, 0, Math.min(step, v.length))
   for (let at = 0; at < v.length; at += step) {
     await abortable(next, signal)
@@ -86,7 +92,7 @@ export function checkAsync(
   if (progress !== undefined && typeof progress !== 'function') {
     fail('ARGUMENT', `${where}: onProgress must be a function, not ${show(progress)}`)
   }
-  if (isGiven(raw['memory'])) parseBytes(raw['memory'], 'memory')
+  if (raw['memory'] !== undefined) parseBytes(raw['memory'], 'memory')
   return {
     signal: checkSignal(raw['signal']),
     progress: progress as NonNullable<AsyncOptions['onProgress']> | undefined,
@@ -94,7 +100,7 @@ export function checkAsync(
 }
 
 function checkSignal(signal: unknown): AbortSignal | undefined {
-  if (!isGiven(signal)) return undefined
+  if (signal === undefined) return undefined
   if (!(signal instanceof AbortSignal))
     return fail('ARGUMENT', `signal must be an AbortSignal, not ${show(signal)}`)
   return signal
