@@ -109,6 +109,15 @@ test('readOnly and path may be given beside a ref', t => {
   t.false(fs.existsSync(file))
 })
 
+test('a path given beside a ref counts, even when the original is open: a copied file is another file', t => {
+  const { file, ref } = closedStore(t)
+  const copy = freshPath(t, 'copy.fm')
+  fs.copyFileSync(file, copy)
+  open(t, file).getVector('v').set(0, 100)
+  t.deepEqual(follow(t, ref, { path: copy }).toArray(), [1, 2, 3])
+  t.deepEqual(follow(t, ref).toArray(), [100, 2, 3])
+})
+
 test('a ref of a subarray opens the subarray', t => {
   const store = freshStore(t)
   const v = store.vector('integer', [0, 1, 2, 3, 4], { name: 'v' })

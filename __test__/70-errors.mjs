@@ -55,7 +55,7 @@ const NOT_LENGTHS = [
   Symbol('n'),
   new Date(3),
 ]
-const NOT_NAMES = ['', 'x'.repeat(4097), '👍'.repeat(1025), 1, null, true, {}, [], Symbol('n'), 1n]
+const NOT_NAMES = ['', 'x'.repeat(4097), '👍'.repeat(1025), 1, true, {}, [], Symbol('n'), 1n]
 const NOT_TYPES = ['', 'ints', 'array', 'numericc', ' integer', 'f64']
 
 test('a length that is none is refused and makes nothing', t => {
@@ -93,6 +93,7 @@ test('a name that is none is refused and makes nothing', t => {
     refuses(t, () => copy.keep(name), 'ARGUMENT')
     refuses(t, () => v.copy({ name }), 'ARGUMENT')
   }
+  refuses(t, () => store.set(null, v), 'ARGUMENT')
   refuses(t, () => store.vector('integer', 1, { name: 'half \ud800' }), 'ENCODING')
   refuses(t, () => store.set('\udc00', v), 'ENCODING')
   t.is(store.size, 0)
@@ -129,7 +130,7 @@ test('a type that is none is refused', t => {
 
 test('values that are none of the type are refused and make nothing', t => {
   const store = freshStore(t)
-  const wrong = [['a'], [{}], [[1]], [() => 1], [Symbol('x')], [1, 'a'], [undefined], new Array(3)]
+  const wrong = [[{}], [[1]], [() => 1], [Symbol('x')], [1, {}], [undefined], new Array(3)]
   for (const type of ['logical', 'integer', 'numeric', 'complex', 'raw']) {
     for (const values of wrong)
       refuses(t, () => store.vector(type, values, { name: 'v' }), [
@@ -162,22 +163,21 @@ test('sources that are none are refused', t => {
 
 test('options that are none are refused', t => {
   const store = freshStore(t)
-  for (const options of [1, 'v', null, true])
-    refuses(t, () => store.vector('integer', 1, options), 'ARGUMENT')
-  for (const replace of [1, 'yes', null, {}])
+  for (const options of [1, 'v', true]) refuses(t, () => store.vector('integer', 1, options), 'ARGUMENT')
+  for (const replace of [1, 'yes', {}])
     refuses(t, () => store.vector('integer', 1, { name: 'v', replace }), 'ARGUMENT')
   t.is(store.size, 0)
 })
 
 for (const [option, values] of Object.entries({
-  readOnly: [1, 'yes', null],
-  create: [0, 'no', null],
-  maxSize: [0, -1, 'much', '1 MB', '-1 MiB', NaN, {}, null, '1.5.2 GiB'],
-  syncEvery: [-1, 0, NaN, '5', true, null],
-  durability: ['half', 1, null],
-  unsynced: ['maybe', true, null],
-  lockTimeout: [-1, NaN, '1', null],
-  mode: ['persist', 1, null],
+  readOnly: [1, 'yes'],
+  create: [0, 'no'],
+  maxSize: [0, -1, 'much', '1 MB', '-1 MiB', NaN, {}, '1.5.2 GiB'],
+  syncEvery: [-1, NaN, '5', true],
+  durability: ['half', 1],
+  unsynced: ['maybe', true],
+  lockTimeout: [-1, NaN, '1'],
+  mode: ['persist', 1],
   sizeGb: [0, -1, '1', NaN, 1001],
 })) {
   test(`openFmalloc refuses a bad ${option} and touches nothing`, t => {
@@ -199,6 +199,19 @@ for (const [option, value] of [
     t.false(fs.existsSync(file))
   })
 }
+
+test('null among the options is an option not given, as NULL is in R', t => {
+  const store = freshStore(t, { sizeGb: null, mode: null, readOnly: null, maxSize: null, syncEvery: null })
+  t.is(store.mode, 'persistent')
+  t.is(store.vector('integer', 1, { name: null, replace: null }).name, null)
+})
+
+test('an option that does not exist is refused: a misspelt one must not be taken for a default', t => {
+  const file = freshPath(t)
+  refuses(t, () => openFmalloc(file, { readonly: true }), 'ARGUMENT', /readonly/)
+  t.false(fs.existsSync(file))
+  refuses(t, () => freshStore(t).vector('integer', 1, { Name: 'v' }), 'ARGUMENT', /Name/)
+})
 
 test('the defaults may be written out', t => {
   t.true(
