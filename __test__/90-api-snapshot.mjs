@@ -10,6 +10,16 @@ import { freshStore } from './helpers/files.mjs'
 
 const SNAPSHOT = new URL('90-api-snapshot.json', import.meta.url)
 
+/** A well-known symbol has another description on each Node. */
+const WELL_KNOWN = new Map([
+  [Symbol.dispose, '@@dispose'],
+  [Symbol.asyncDispose, '@@asyncDispose'],
+  [Symbol.for('nodejs.util.inspect.custom'), '@@inspect'],
+  [Symbol.iterator, '@@iterator'],
+  [Symbol.toPrimitive, '@@toPrimitive'],
+])
+const keyName = key => WELL_KNOWN.get(key) ?? String(key)
+
 function describe(value) {
   if (typeof value !== 'function') return typeof value
   const own = value.prototype === undefined ? [] : Reflect.ownKeys(value.prototype)
@@ -18,11 +28,11 @@ function describe(value) {
     extends: Object.getPrototypeOf(value).name || null,
     static: Reflect.ownKeys(value)
       .filter(key => !['length', 'name', 'prototype'].includes(key))
-      .map(String)
+      .map(keyName)
       .sort(),
     prototype: own
       .filter(key => key !== 'constructor' && !/^\d+$/.test(String(key)))
-      .map(String)
+      .map(keyName)
       .sort(),
   }
 }
