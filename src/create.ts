@@ -9,7 +9,7 @@ import { collectGarbage } from './gc.js'
 import { Handle } from './handle.js'
 import type { Space } from './memory.js'
 import { FACT, facts, native } from './native.js'
-import { checkFlag, checkKeys } from './options.js'
+import { checkFlag, checkKeys, isGiven } from './options.js'
 import { convert, type Notes } from './scalar.js'
 import { spaceOf, type Store } from './store.js'
 import { isVector, makeVector, partsOf, type Vector } from './vector.js'
@@ -52,7 +52,7 @@ export function checkFree(space: Space, name: string, replace: boolean): void {
 /** Checks name and replace of an options object against the store. */
 export function placeIn(store: Store, raw: Readonly<Record<string, unknown>>, commit: boolean): Place {
   const replace = checkFlag(raw['replace'], false, 'replace')
-  const name = raw['name'] === undefined ? null : checkName(raw['name'])
+  const name = isGiven(raw['name']) ? checkName(raw['name']) : null
   const space = spaceOf(store)
   space.checkCreatable()
   if (name !== null) checkFree(space, name, replace)
@@ -135,7 +135,7 @@ export function createVector(
 ): Vector {
   const raw = checkKeys(options, CREATE_KEYS, operation)
   const zero = checkFlag(raw['zeroInitialize'], true, 'zeroInitialize')
-  if (raw['names'] !== undefined) fail('UNSUPPORTED', `${operation}: element names are not there yet`)
+  if (isGiven(raw['names'])) fail('UNSUPPORTED', `${operation}: element names are not there yet`)
   if (typeof source === 'number') {
     const length = checkLength(source)
     return build(placeIn(store, raw, true), dtype, length, zero)

@@ -5,7 +5,7 @@
 import { placeIn, type Place } from './create.js'
 import { fail, show } from './errors.js'
 import type { Handle } from './handle.js'
-import { checkFlag, checkKeys } from './options.js'
+import { checkFlag, checkKeys, isGiven } from './options.js'
 import { openAnonymous, spaceOf, Store } from './store.js'
 
 let defaultStore: Store | null = null
@@ -53,7 +53,7 @@ export function placeResult(operand: Handle, options: unknown, operation: string
 }
 
 function resultStore(operand: Handle, into: unknown, operation: string): Store {
-  if (into !== undefined) {
+  if (isGiven(into)) {
     if (!(into instanceof Store))
       return fail('ARGUMENT', `${operation}: into must be a Store, not ${show(into)}`)
     return into

@@ -26,7 +26,7 @@ export function createMmapVector<A extends Exclude<TypeName, 'list' | 'character
   const path = checkPath(filepath)
   const count = isGiven(length) ? checkLength(length) : null
   const raw = checkKeys(options, ['type', 'readOnly'], 'createMmapVector')
-  const dtype = parseType(raw['type'] === undefined ? 'integer' : raw['type'])
+  const dtype = parseType(raw['type'] ?? 'integer')
   const readOnly = checkFlag(raw['readOnly'], false, 'readOnly')
   native.mmapOpen(path, dtype.code, count, readOnly)
   const space = new Space({ handle: 0, path, uuid: '', readOnly }, new UserBuffers())

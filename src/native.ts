@@ -81,6 +81,8 @@ export interface Native {
 
   storeOpen(path: string, o: NativeOpen): StoreFacts
   storeAnonymous(dir: string): StoreFacts
+  /** A handle on a store any thread of the process has open; opens no file. */
+  storeByUuid?(uuid: string): StoreFacts | undefined
   storeClose(handle: number): void
   storeDrain(handle: number): boolean
   storeSyncNow(handle: number): number

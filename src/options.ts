@@ -34,14 +34,14 @@ export function parseBytes(value: unknown, what: string): number {
   return whole
 }
 
-/** An options argument: undefined is none; anything but an object with known keys is refused. */
+/** An options argument: undefined or null is none; anything but an object with known keys is refused. */
 export function checkKeys(
   value: unknown,
   known: readonly string[],
   where: string,
 ): Readonly<Record<string, unknown>> {
-  if (value === undefined) return NO_OPTIONS
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) {
+  if (!isGiven(value)) return NO_OPTIONS
+  if (typeof value !== 'object' || Array.isArray(value) || ArrayBuffer.isView(value)) {
     return fail('ARGUMENT', `${where}: options must be an object, not ${show(value)}`)
   }
   for (const key in value) {
@@ -53,9 +53,9 @@ export function checkKeys(
 
 const NO_OPTIONS: Readonly<Record<string, unknown>> = Object.freeze({})
 
-/** A flag: undefined gives the default, anything but true and false is refused. */
+/** A flag: not given is the default, anything but true and false is refused. */
 export function checkFlag(value: unknown, byDefault: boolean, what: string): boolean {
-  if (value === undefined) return byDefault
+  if (!isGiven(value)) return byDefault
   if (typeof value !== 'boolean') return fail('ARGUMENT', `${what} must be true or false, not ${show(value)}`)
   return value
 }
@@ -101,12 +101,12 @@ export function parseOpen(o: OpenOptions | undefined | null, where: string): Nat
   const out: NativeOpen = { mode: checkMode(raw['mode']) }
   if (isGiven(raw['sizeGb']))
     out.capacity = Math.max(CAPACITY_MIN, Math.floor(checkSizeGb(raw['sizeGb']) * GIB))
-  if (raw['maxSize'] !== undefined) out.maxSize = parseBytes(raw['maxSize'], 'maxSize')
+  if (isGiven(raw['maxSize'])) out.maxSize = parseBytes(raw['maxSize'], 'maxSize')
   out.readOnly = checkFlag(raw['readOnly'], false, 'readOnly')
   out.create = checkFlag(raw['create'], !out.readOnly, 'create') && !out.readOnly
   const every = raw['syncEvery']
   if (every === false) out.syncEvery = -1
-  else if (every !== undefined) {
+  else if (isGiven(every)) {
     if (typeof every !== 'number' || !(every > 0 && every <= SYNC_EVERY_MAX)) {
       fail('ARGUMENT', `syncEvery must be positive milliseconds up to 2^31 - 1, or false, not ${show(every)}`)
     }
@@ -115,7 +115,7 @@ export function parseOpen(o: OpenOptions | undefined | null, where: string): Nat
   checkLater(raw['durability'], 'durability', 'process', ['full'])
   checkLater(raw['unsynced'], 'unsynced', 'drop', ['keep'])
   const wait = raw['lockTimeout']
-  if (wait !== undefined && wait !== 0) {
+  if (isGiven(wait) && wait !== 0) {
     if (typeof wait !== 'number' || !(wait > 0))
       fail('ARGUMENT', `lockTimeout must be milliseconds, not ${show(wait)}`)
     fail(
@@ -126,13 +126,13 @@ export function parseOpen(o: OpenOptions | undefined | null, where: string): Nat
   return out
 }
 
-/** Whether an R-style argument was given: R's NULL is null. Options objects know undefined only. */
+/** Whether an option or argument was given: null counts as R's NULL. */
 export function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null
 }
 
 function checkMode(mode: unknown): 'persistent' | 'scratch' {
-  if (mode === undefined) return 'persistent'
+  if (!isGiven(mode)) return 'persistent'
   if (mode !== 'persistent' && mode !== 'scratch') {
     return fail('ARGUMENT', `mode must be 'persistent' or 'scratch', not ${show(mode)}`)
   }
@@ -147,7 +147,7 @@ function checkSizeGb(x: unknown): number {
 }
 
 function checkLater(value: unknown, what: string, now: string, later: readonly string[]): void {
-  if (value === undefined || value === now) return
+  if (!isGiven(value) || value === now) return
   if (later.includes(value as string)) fail('UNSUPPORTED', `${what}: '${String(value)}' is not there yet`)
   fail('ARGUMENT', `${what} must be ${[now, ...later].map(x => `'${x}'`).join(' or ')}, not ${show(value)}`)
 }

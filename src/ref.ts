@@ -4,9 +4,9 @@
  */
 import { knownType, LENGTH_MAX } from './dtype.js'
 import { fail, isFmallocError, show } from './errors.js'
-import { checkKeys, checkPath, parseOpen } from './options.js'
+import { checkKeys, checkPath, isGiven, parseOpen } from './options.js'
 import type { DataFrame, List, Matrix } from './shapes.js'
-import { findOpen, getById, openStore, type Store } from './store.js'
+import { findOpen, getById, joinOpen, openStore, type Store } from './store.js'
 import { TEMPORARY_ID } from './handle.js'
 import type { DataFrameRef, ListRef, OpenRefOptions, Schema, Type, VectorRef } from './types.js'
 import type { Vector } from './vector.js'
@@ -40,35 +40,41 @@ export function openRef(ref: unknown, o?: OpenRefOptions): unknown {
   const { path: _path, ...open } = raw
   const native = parseOpen(open, 'openRef')
   native.create = false
-  const path = raw['path'] !== undefined ? checkPath(raw['path']) : checked.path
+  // A path that is given counts: a copied file has the same uuid.
+  const given = isGiven(raw['path']) ? checkPath(raw['path']) : undefined
+  const path = given ?? checked.path
 
-  const here = findOpen(checked.uuid)
-  if (here !== undefined) {
-    if (raw['readOnly'] !== undefined && here.readOnly !== raw['readOnly']) {
-      fail('MODE', `${here.path} is open ${here.readOnly ? 'read-only' : 'writable'} in this process`)
-    }
-    return resolve(here, checked)
-  }
-  if (path === '') fail('STALE_REF', 'the reference names an anonymous scratch file that is gone')
-  const store = openFor(path, native, checked, raw['mode'] !== undefined)
+  const here = findOpen(checked.uuid, given)
+  if (here !== undefined) return resolveIn(here, checked, raw['readOnly'])
+  const store =
+    (given === undefined ? joinOpen(checked.uuid) : undefined) ??
+    openFor(path, native, checked, isGiven(raw['mode']))
   try {
-    if (store.uuid !== checked.uuid) {
-      fail(
-        'OTHER_STORE',
-        `${path} is another store (uuid ${store.uuid}), not the one the reference names (${checked.uuid})`,
-      )
-    }
-    return resolve(store, checked)
+    return resolveIn(store, checked, raw['readOnly'])
   } catch (e) {
     store.close()
     throw e
   }
 }
 
+function resolveIn(store: Store, ref: VectorRef, readOnly: unknown): Vector {
+  if (store.uuid !== ref.uuid) {
+    fail(
+      'OTHER_STORE',
+      `${store.path} is another store (uuid ${store.uuid}), not the one the reference names (${ref.uuid})`,
+    )
+  }
+  if (isGiven(readOnly) && store.readOnly !== readOnly) {
+    fail('MODE', `${store.path} is open ${store.readOnly ? 'read-only' : 'writable'} in this process`)
+  }
+  return resolve(store, ref)
+}
+
 type OpenArguments = ReturnType<typeof parseOpen>
 
 /** A reference does not say the mode: one to a temporary may lie in a scratch file. */
 function openFor(path: string, native: OpenArguments, ref: VectorRef, modeGiven: boolean): Store {
+  if (path === '') fail('STALE_REF', 'the reference names an anonymous scratch file that is gone')
   try {
     return openStore(path, native)
   } catch (e) {

@@ -385,6 +385,12 @@ export function openAnonymous(): Store {
   return enter(native.storeAnonymous(option('tmpDir')))
 }
 
+/** A store another thread of the process has open, wherever its file lies now. */
+export function joinOpen(uuid: string): Store | undefined {
+  const known = native.storeByUuid?.(uuid)
+  return known === undefined ? undefined : enter(known)
+}
+
 function enter(known: StoreFacts): Store {
   if (!exitHooked && isMainThread) {
     // process.exit and uncaught errors run no finalizers in the main thread; this event they do run.
@@ -402,11 +408,12 @@ function enter(known: StoreFacts): Store {
   return store
 }
 
-/** An open store of this thread with this uuid. */
-export function findOpen(uuid: string): Store | undefined {
+/** An open store of this thread with this uuid, and at this path if one is given. */
+export function findOpen(uuid: string, path?: string): Store | undefined {
   for (const ref of opened) {
     const store = ref.deref()
-    if (store !== undefined && !store.closed && store.uuid === uuid) return store
+    if (store === undefined || store.closed || store.uuid !== uuid) continue
+    if (path === undefined || store.path === path) return store
   }
   return undefined
 }

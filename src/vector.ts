@@ -13,7 +13,7 @@ import { placeResult } from './home.js'
 import { inspectVector, summarize } from './inspect.js'
 import type { Lane } from './lane.js'
 import { native } from './native.js'
-import { checkFlag, checkKeys } from './options.js'
+import { checkFlag, checkKeys, isGiven } from './options.js'
 import { OPERATIONS, type Elementwise, type Summaries } from './operations.js'
 import { exact } from './scalar.js'
 import type { Expr, Matrix, NdArray } from './shapes.js'
@@ -443,7 +443,7 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   /** Commits a temporary, or names what is committed. Throws EXISTS for a taken name without `replace`. */
   keep(name?: string, o?: { replace?: boolean }): this {
     const replace = checkFlag(checkKeys(o, ['replace'], 'keep')['replace'], false, 'replace')
-    const wanted = name === undefined ? null : checkName(name)
+    const wanted = isGiven(name) ? checkName(name) : null
     this.#handle.check()
     this.#checkWhole('kept')
     if (this.#handle.store === null)
@@ -529,7 +529,7 @@ function relative(position: unknown, byDefault: number, length: number, operatio
 
 /** A position within 0..length, or the default. */
 function position(value: unknown, byDefault: number, length: number, operation: string): number {
-  return value === undefined ? byDefault : checkStart(value, length, operation)
+  return isGiven(value) ? checkStart(value, length, operation) : byDefault
 }
 
 // In JavaScript `v[0]` would be a silent undefined.

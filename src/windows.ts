@@ -5,7 +5,7 @@
 import { fail, show } from './errors.js'
 import { WINDOW } from './memory.js'
 import { native } from './native.js'
-import { checkKeys, MIB, parseBytes } from './options.js'
+import { checkKeys, isGiven, MIB, parseBytes } from './options.js'
 import type { AsyncOptions, FixedType } from './types.js'
 import { partsOf, type Parts, type Vector } from './vector.js'
 
@@ -13,7 +13,7 @@ const WINDOW_DEFAULT = 64 * MIB
 
 /** Elements of one window: whole elements, at least one, at most 1 GiB. */
 function windowLength({ handle }: Parts, raw: Readonly<Record<string, unknown>>): number {
-  const bytes = raw['bytes'] !== undefined ? parseBytes(raw['bytes'], 'bytes') : WINDOW_DEFAULT
+  const bytes = isGiven(raw['bytes']) ? parseBytes(raw['bytes'], 'bytes') : WINDOW_DEFAULT
   return Math.max(1, Math.floor(Math.min(bytes, WINDOW) / handle.dtype.width))
 }
 
@@ -89,18 +89,18 @@ export function checkAsync(
 ): { signal: AbortSignal | undefined; progress: NonNullable<AsyncOptions['onProgress']> | undefined } {
   const raw = checkKeys(o, ['signal', 'onProgress', 'memory', ...extra], where)
   const progress = raw['onProgress']
-  if (progress !== undefined && typeof progress !== 'function') {
+  if (isGiven(progress) && typeof progress !== 'function') {
     fail('ARGUMENT', `${where}: onProgress must be a function, not ${show(progress)}`)
   }
-  if (raw['memory'] !== undefined) parseBytes(raw['memory'], 'memory')
+  if (isGiven(raw['memory'])) parseBytes(raw['memory'], 'memory')
   return {
     signal: checkSignal(raw['signal']),
-    progress: progress as NonNullable<AsyncOptions['onProgress']> | undefined,
+    progress: (progress ?? undefined) as NonNullable<AsyncOptions['onProgress']> | undefined,
   }
 }
 
 function checkSignal(signal: unknown): AbortSignal | undefined {
-  if (signal === undefined) return undefined
+  if (!isGiven(signal)) return undefined
   if (!(signal instanceof AbortSignal))
     return fail('ARGUMENT', `signal must be an AbortSignal, not ${show(signal)}`)
   return signal
