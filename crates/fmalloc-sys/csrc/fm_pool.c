@@ -51,9 +51,6 @@ static bool widen(fm *h, uint64_t n)
 #define LINE sizeof(fm_node)
 #define BLOCK (FM_CHUNK * sizeof(fm_node) + LINE)
 
-_Static_assert(_Alignof(max_align_t) >= sizeof(void *),
-               "room for the pointer before the first line");
-
 /* One more chunk. */
 static bool deepen(fm *h)
 {

@@ -94,7 +94,7 @@ static void a_boundary_never_makes_an_allocation_fail(void)
     t_close(&m, h);
 }
 
-/* 40 gaps of one unit at odd places, 40 of three units around a multiple of 2, then used space. */
+/* 40 gaps of one unit, none at a multiple of 8; well-placed ones only behind them. */
 static void ill_placed_gaps_bound_the_search(void)
 {
     t_mem m;
@@ -110,6 +110,22 @@ static void ill_placed_gaps_bound_the_search(void)
     for (uint64_t i = 1; i < 9; i++)
         SAME(fm_claim(h, t_ext((8 * i + 1) * U, U)), 0);
     SAME(place(h, (fm_req){.len = 1, .align = 8}), 800); /* now among the first 32 */
+    t_close(&m, h);
+}
+
+/* As above, and the only gap long enough for certain has a place that crosses the boundary. */
+static void ill_placed_gaps_do_not_make_the_boundary_a_must(void)
+{
+    t_mem m;
+    fm *h = t_heap(&m, 0, 1024 * U);
+    SAME(fm_claim(h, t_ext(0, 1024 * U)), 0);
+    for (uint64_t i = 0; i < 40; i++)
+        fm_free(h, t_ext((8 * i + 1) * U, 4 * U));
+    SAME(place(h, (fm_req){.len = 4, .align = 2, .boundary = 4}), -1);
+    fm_free(h, t_ext(805 * U, 5 * U));
+    SAME(place(h, (fm_req){.len = 4, .align = 2, .boundary = 4}), 806); /* crosses 808 */
+    fm_free(h, t_ext(901 * U, 8 * U));
+    SAME(place(h, (fm_req){.len = 4, .align = 2, .boundary = 4}), 904);
     t_close(&m, h);
 }
 
@@ -223,6 +239,7 @@ const t_case place_cases[] = {CASE(best_takes_the_smallest_then_the_lowest),
                               CASE(a_boundary_is_avoided_if_it_can_be),
                               CASE(a_boundary_never_makes_an_allocation_fail),
                               CASE(ill_placed_gaps_bound_the_search),
+                              CASE(ill_placed_gaps_do_not_make_the_boundary_a_must),
                               CASE(malformed_requests_are_refused),
                               CASE(claims_and_extensions_never_take_what_is_not_free),
                               CASE(recycled_bytes_are_never_called_zero),

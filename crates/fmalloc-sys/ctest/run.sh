@@ -108,7 +108,7 @@ try() { # try NUMBER FILE WHAT OLD NEW
 }
 
 # The control: without a fault the short suite passes well within the time a fault gets to hang.
-patience=4
+patience=3
 $CC $objects "$out"/fm_*.o -o "$out/mutant" && timeout "$patience" "$out/mutant" 20 >"$out/log" 2>&1
 result $? 'the short suite passes without a planted fault'
 

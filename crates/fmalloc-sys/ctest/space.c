@@ -176,6 +176,12 @@ static void a_trampled_index_is_reported_and_harmless(void)
         reported += fm_check(h, &c) == -FM_ECORRUPT;
         *x = saved;
     }
+    for (int tree = 0; tree < FM_TREES; tree++) { /* a whole tree lost */
+        uint32_t root = h->root[tree];
+        h->root[tree] = 0;
+        SAME(fm_check(h, NULL), -FM_ECORRUPT);
+        h->root[tree] = root;
+    }
     /* What may pass: a mark or a stamp that is as good as the old one, links of spare nodes. */
     CHECK(reported > trials / 10 * 8);
     t_close(&m, h);
