@@ -90,22 +90,21 @@ export function fail(code: Short, message: string, details?: Details): never {
   throw new FmallocError(`ERR_FMALLOC_${code}`, message, details)
 }
 
-/** The binding's errors carry `code`, and `message` or `message NUL {json details}`. Others are bugs and become INTERNAL. */
+/**
+ * The binding's errors carry `code`, and `message` or `message NUL {json details}`; those of promises have no code of their own and
+ * write `code SOH` in front. Anything else is a bug and becomes INTERNAL.
+ */
 export function fromNative(e: unknown): unknown {
   if (e instanceof FmallocError || !(e instanceof Error)) return e
-  const { code } = e as { code?: unknown }
+  const cut = e.message.indexOf('\u0001')
+  const code = cut < 0 ? (e as { code?: unknown }).code : e.message.slice(0, cut)
   if (typeof code !== 'string' || !code.startsWith('ERR_FMALLOC_')) {
     return new FmallocError('ERR_FMALLOC_INTERNAL', `the native part refused a call: ${e.message}`, NONE, {
       cause: e,
     })
   }
-  const cut = e.message.indexOf('\0')
-  if (cut < 0) return new FmallocError(code as FmallocErrorCode, e.message)
-  return new FmallocError(
-    code as FmallocErrorCode,
-    e.message.slice(0, cut),
-    parseDetails(e.message.slice(cut + 1)),
-  )
+  const [text, json] = e.message.slice(cut + 1).split('\0', 2) as [string, string?]
+  return new FmallocError(code as FmallocErrorCode, text, json === undefined ? NONE : parseDetails(json))
 }
 
 function parseDetails(json: string): Details {
@@ -133,5 +132,14 @@ export function show(value: unknown): string {
       return 'a function'
     default:
       return value === null ? 'null' : Array.isArray(value) ? `an array of ${value.length}` : 'an object'
+  }
+}
+
+/** What `fn` returns, or the other value if it throws: for metadata and printing, which never throw. */
+export function quietly<R>(fn: () => R, otherwise: R): R {
+  try {
+    return fn()
+  } catch {
+    return otherwise
   }
 }

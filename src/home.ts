@@ -6,7 +6,8 @@ import { placeIn, type Place } from './create.js'
 import { fail, show } from './errors.js'
 import type { Handle } from './handle.js'
 import { checkFlag, checkKeys, isGiven } from './options.js'
-import { openAnonymous, spaceOf, Store } from './store.js'
+import { openAnonymous } from './opening.js'
+import { spaceOf, Store } from './store.js'
 
 let defaultStore: Store | null = null
 let anonymousStore: Store | null = null

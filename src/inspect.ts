@@ -2,6 +2,7 @@
  * What the console prints: one line, at most ten elements touched, never throws.
  */
 import { basename } from 'node:path'
+import { quietly } from './errors.js'
 import type { Store } from './store.js'
 import { partsOf, type Vector } from './vector.js'
 
@@ -59,12 +60,4 @@ function size(nbytes: number): string {
     unit += 1
   }
   return `${Number(value.toPrecision(3))} ${units[unit] as string}`
-}
-
-function quietly<R>(fn: () => R, otherwise: R): R {
-  try {
-    return fn()
-  } catch {
-    return otherwise
-  }
 }

@@ -81,14 +81,16 @@ export interface Native {
 
   storeOpen(path: string, o: NativeOpen): StoreFacts
   storeAnonymous(dir: string): StoreFacts
-  /** A handle on a store any thread of the process has open; opens no file. */
-  storeByUuid?(uuid: string): StoreFacts | undefined
+  /** The path under which some thread of the process has a store with this uuid open. */
+  openPath(uuid: string): string | null | undefined
   storeClose(handle: number): void
   storeDrain(handle: number): boolean
   storeSyncNow(handle: number): number
   storeSync(handle: number): Promise<void>
   storeFlush(handle: number): void
   storeInfo(handle: number): NativeInfo
+  storeNamed(handle: number): number
+  storeNbytes(handle: number): number
   storeAllocations(handle: number): AllocationRecord[]
   storeSummary(handle: number): Record<string, number | boolean | string>
   storeVerify(handle: number): VerifyReport

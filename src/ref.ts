@@ -4,9 +4,11 @@
  */
 import { knownType, LENGTH_MAX } from './dtype.js'
 import { fail, isFmallocError, show } from './errors.js'
+import { native, type NativeOpen } from './native.js'
 import { checkKeys, checkPath, isGiven, parseOpen } from './options.js'
 import type { DataFrame, List, Matrix } from './shapes.js'
-import { findOpen, getById, joinOpen, openStore, type Store } from './store.js'
+import { findOpen, openStore } from './opening.js'
+import { getById, type Store } from './store.js'
 import { TEMPORARY_ID } from './handle.js'
 import type { DataFrameRef, ListRef, OpenRefOptions, Schema, Type, VectorRef } from './types.js'
 import type { Vector } from './vector.js'
@@ -38,17 +40,13 @@ export function openRef(ref: unknown, o?: OpenRefOptions): unknown {
   const checked = checkRef(ref)
   const raw = checkKeys(o, REF_KEYS, 'openRef')
   const { path: _path, ...open } = raw
-  const native = parseOpen(open, 'openRef')
-  native.create = false
+  const wanted = { ...parseOpen(open, 'openRef'), create: false }
   // A path that is given counts: a copied file has the same uuid.
   const given = isGiven(raw['path']) ? checkPath(raw['path']) : undefined
-  const path = given ?? checked.path
 
   const here = findOpen(checked.uuid, given)
   if (here !== undefined) return resolveIn(here, checked, raw['readOnly'])
-  const store =
-    (given === undefined ? joinOpen(checked.uuid) : undefined) ??
-    openFor(path, native, checked, isGiven(raw['mode']))
+  const store = openFor(given ?? checked.path, wanted, checked, given === undefined, raw)
   try {
     return resolveIn(store, checked, raw['readOnly'])
   } catch (e) {
@@ -70,17 +68,34 @@ function resolveIn(store: Store, ref: VectorRef, readOnly: unknown): Vector {
   return resolve(store, ref)
 }
 
-type OpenArguments = ReturnType<typeof parseOpen>
-
-/** A reference does not say the mode: one to a temporary may lie in a scratch file. */
-function openFor(path: string, native: OpenArguments, ref: VectorRef, modeGiven: boolean): Store {
-  if (path === '') fail('STALE_REF', 'the reference names an anonymous scratch file that is gone')
-  try {
-    return openStore(path, native)
-  } catch (e) {
-    if (modeGiven || !ref.temporary || !isFmallocError(e, 'ERR_FMALLOC_MODE')) throw e
-    return openStore(path, { ...native, mode: 'scratch' })
+/**
+ * Opens the file of a reference. Where another thread has it open, that thread's path, mode and readOnly count unless the caller gave
+ * others; a reference does not say them.
+ */
+function openFor(
+  path: string,
+  open: NativeOpen,
+  ref: VectorRef,
+  anywhere: boolean,
+  given: Readonly<Record<string, unknown>>,
+): Store {
+  const elsewhere = anywhere ? (native.openPath(ref.uuid) ?? undefined) : undefined
+  const modes: NativeOpen[] = [open]
+  if (!isGiven(given['mode']) && ref.temporary) modes.push({ ...open, mode: 'scratch' })
+  if (!isGiven(given['readOnly']) && elsewhere !== undefined)
+    modes.push(...modes.map(o => ({ ...o, readOnly: true })))
+  const from = elsewhere ?? path
+  if (from === '') fail('STALE_REF', 'the reference names an anonymous scratch file that is gone')
+  let refused: unknown
+  for (const mode of modes) {
+    try {
+      return openStore(from, mode)
+    } catch (e) {
+      if (!isFmallocError(e, 'ERR_FMALLOC_MODE')) throw e
+      refused ??= e
+    }
   }
+  throw refused
 }
 
 function resolve(store: Store, ref: VectorRef): Vector {

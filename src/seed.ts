@@ -10,7 +10,8 @@ import { native } from './native.js'
 import { checkFlag, checkKeys, checkPath, isGiven, parseOpen } from './options.js'
 import { assign, fillConverted } from './assign.js'
 import type { ColumnInput, DataFrame, List, Matrix, NdArray } from './shapes.js'
-import { drainStore, isStore, openStore, runtimeInfo, spaceOf, type Store } from './store.js'
+import { openStore } from './opening.js'
+import { drainStore, isStore, runtimeInfo, spaceOf, type Store } from './store.js'
 import type {
   AllocationRecord,
   Canon,

@@ -3,16 +3,15 @@
  * all. Everything about one vector's elements is elsewhere.
  */
 import { inspect } from 'node:util'
-import { isMainThread } from 'node:worker_threads'
 import { adopt, build, checkFree, checkName, createVector, placeIn } from './create.js'
-import { parseType, RAW, checkLength, dtypeOf, isTypedArray } from './dtype.js'
-import { fail, show } from './errors.js'
+import { checkLength, dtypeOf, parseType, RAW } from './dtype.js'
+import { fail, quietly, show } from './errors.js'
 import { Handle } from './handle.js'
+import { inferType } from './infer.js'
 import { inspectStore } from './inspect.js'
 import { Space } from './memory.js'
-import { FACT, facts, native, type NativeInfo, type NativeOpen, type StoreFacts } from './native.js'
-import { checkFlag, checkKeys, option } from './options.js'
-import { isComplex, isInt } from './scalar.js'
+import { FACT, facts, native, type StoreFacts } from './native.js'
+import { checkFlag, checkKeys } from './options.js'
 import type { ColumnInput, DataFrame, List, Matrix, NdArray, SchemaOf } from './shapes.js'
 import { tidy } from './tidy.js'
 import type {
@@ -34,14 +33,15 @@ import type {
 } from './types.js'
 import { refuseMethods } from './unsupported.js'
 import { isVector, partsOf, type Vector } from './vector.js'
-import { checkViewable, UserBuffers } from './views.js'
+import { checkViewable } from './views.js'
 import { abortable, checkAsync } from './windows.js'
 
 /** The insides of a store, for the other modules of the facade. */
 export let spaceOf: (store: Store) => Space
 /** Whether `x` is a Store of this package. Never throws. */
 export let isStore: (x: unknown) => x is Store
-let makeStore: (space: Space, known: StoreFacts) => Store
+/** Makes the facade of an opened store. */
+export let makeStore: (space: Space, known: StoreFacts) => Store
 
 /** What this version lacks, in full types; bodies come from the table below. */
 export interface Store {
@@ -87,14 +87,14 @@ export class Store {
   )
   readonly #space: Space
   readonly #facts: StoreFacts
-  #lastInfo: NativeInfo | undefined
+  #size = 0
+  #nbytes = 0
 
   /** Internal. */
   private constructor(space: Space, known: StoreFacts) {
     if (!(space instanceof Space)) fail('ARGUMENT', 'a Store is not made by new: use openFmalloc(filepath)')
     this.#space = space
     this.#facts = known
-    this.#lastInfo = undefined
   }
 
   static {
@@ -124,24 +124,19 @@ export class Store {
   get closed(): boolean {
     return !this.#space.accepting
   }
-  /** Named objects, as Map.size; bytes are `nbytes`. The last known number after close. */
+  /** Named objects, as Map.size; bytes are `nbytes`. The last number known after close. */
   get size(): number {
-    return this.#info().named
+    if (this.#space.open) this.#size = quietly(() => native.storeNamed(this.#space.handle), this.#size)
+    return this.#size
   }
   /** Bytes of the file. */
   get nbytes(): number {
-    return this.#info().nbytes
+    if (this.#space.open) this.#nbytes = quietly(() => native.storeNbytes(this.#space.handle), this.#nbytes)
+    return this.#nbytes
   }
   /** Bytes the file may grow to. */
   get maxSize(): number {
     return this.#facts.maxSize
-  }
-
-  #info(): NativeInfo {
-    if (this.#space.accepting || this.#lastInfo === undefined) {
-      this.#lastInfo = this.#space.open ? native.storeInfo(this.#space.handle) : NO_INFO
-    }
-    return this.#lastInfo
   }
 
   // ---- constructors
@@ -295,7 +290,7 @@ export class Store {
     this.#space.checkAccepting()
     signal?.throwIfAborted()
     const report = await abortable(native.storeVerifyAsync(this.#space.handle), signal)
-    const total = this.#info().catalogCount
+    const total = native.storeInfo(this.#space.handle).catalogCount
     progress?.({ done: total, total, unit: 'records' })
     return report
   }
@@ -319,7 +314,7 @@ export class Store {
     return {
       runtime: runtimeInfo(this),
       catalog: native.storeAllocations(handle),
-      summary: native.storeSummary(handle),
+      summary: { ...native.storeSummary(handle), ...COMPACTION },
     }
   }
 
@@ -339,8 +334,9 @@ export class Store {
    */
   close(): void {
     if (!this.#space.open) return
-    this.#lastInfo = native.storeInfo(this.#space.handle)
-    finalizers.unregister(this)
+    // The last numbers, for afterwards.
+    void this.size
+    void this.nbytes
     this.#space.close()
     native.storeClose(this.#space.handle)
   }
@@ -358,65 +354,8 @@ export class Store {
   }
 }
 
-/** What `size` and `nbytes` say of a store closed by the thread's end. */
-const NO_INFO = { named: 0, nbytes: 0, catalogCount: 0 } as NativeInfo
-
-// ---- opening
-
-/** Users' buffers of each store this thread has open, by path and uuid (a copied file has the same uuid). */
-const users = new Map<string, UserBuffers>()
-/** Stores of this thread, for openRef. */
-const opened = new Set<WeakRef<Store>>()
-/** A handle nobody closed and nobody can reach any more gives its hold back. */
-const finalizers = new FinalizationRegistry<Space>(space => {
-  if (!space.open) return
-  space.close()
-  native.storeClose(space.handle)
-})
-let exitHooked = false
-
-/** Opens a file; path and options are checked already. */
-export function openStore(path: string, options: NativeOpen): Store {
-  return enter(native.storeOpen(path, options))
-}
-
-/** An unlinked scratch file in `tmpDir`. */
-export function openAnonymous(): Store {
-  return enter(native.storeAnonymous(option('tmpDir')))
-}
-
-/** A store another thread of the process has open, wherever its file lies now. */
-export function joinOpen(uuid: string): Store | undefined {
-  const known = native.storeByUuid?.(uuid)
-  return known === undefined ? undefined : enter(known)
-}
-
-function enter(known: StoreFacts): Store {
-  if (!exitHooked && isMainThread) {
-    // process.exit and uncaught errors run no finalizers in the main thread; this event they do run.
-    process.on('exit', () => native.exitSync())
-    exitHooked = true
-  }
-  const key = `${known.uuid} ${known.path}`
-  let buffers = users.get(key)
-  if (buffers === undefined) users.set(key, (buffers = new UserBuffers()))
-  const space = new Space(known, buffers)
-  const store = makeStore(space, known)
-  finalizers.register(store, space, store)
-  for (const ref of opened) if (ref.deref()?.closed !== false) opened.delete(ref)
-  opened.add(new WeakRef(store))
-  return store
-}
-
-/** An open store of this thread with this uuid, and at this path if one is given. */
-export function findOpen(uuid: string, path?: string): Store | undefined {
-  for (const ref of opened) {
-    const store = ref.deref()
-    if (store === undefined || store.closed || store.uuid !== uuid) continue
-    if (path === undefined || store.path === path) return store
-  }
-  return undefined
-}
+/** R's summary speaks of compaction. */
+const COMPACTION = { compactionImplemented: false, compactionNote: 'compaction is not there yet' }
 
 /** The object with this id, as {@link Store.get} finds one by name. Throws STALE_REF. */
 export function getById(store: Store, id: number, generation: number, temporary: boolean): Vector {
@@ -447,41 +386,6 @@ export function runtimeInfo(store: Store): Diagnosis['runtime'] {
   if (!space.open) fail('CLOSED', `runtime is closed: ${store.path}`)
   const { nbytes: _nbytes, maxSize: _maxSize, named: _named, ...runtime } = native.storeInfo(space.handle)
   return runtime
-}
-
-// ---- the type of plain values
-
-/** R's c(): the highest kind among the values; nothing but NA is logical. */
-function inferType(values: unknown): string {
-  if (values instanceof Int32Array) return 'integer'
-  if (values instanceof Uint8Array) return 'raw'
-  if (values instanceof Float64Array || values instanceof Uint32Array) return 'numeric'
-  if (values instanceof Float32Array) return 'float32'
-  if (values instanceof Int8Array) return 'int8'
-  if (values instanceof Int16Array) return 'int16'
-  if (values instanceof BigInt64Array) return 'int64'
-  if (!Array.isArray(values)) {
-    const hint = isTypedArray(values) || isVector(values) ? '; use vector(type, values)' : ''
-    return fail('ARGUMENT', `from: expected an array or typed array, not ${show(values)}${hint}`)
-  }
-  let rank = 0
-  for (const value of values as unknown[]) rank = Math.max(rank, rankOf(value))
-  return RANKS[rank] as string
-}
-
-const RANKS = ['logical', 'integer', 'int64', 'numeric', 'complex', 'character']
-
-function rankOf(value: unknown): number {
-  if (typeof value === 'number') return 3
-  if (typeof value === 'boolean' || value === null) return 0
-  if (typeof value === 'bigint') return 2
-  if (typeof value === 'string') return 5
-  if (isInt(value)) return 1
-  if (isComplex(value)) return 4
-  return fail(
-    'VALUE',
-    `from: ${show(value)} is no element${value === undefined ? ': undefined is never NA, write null' : ''}`,
-  )
 }
 
 refuseMethods(Store.prototype, 'Store', {

@@ -1,0 +1,65 @@
+/**
+ * Opening stores, and what this thread has open: one registry for the users' buffers of each store, one for openRef, the hook that syncs at
+ * exit, and the net under handles nobody closed.
+ */
+import { isMainThread } from 'node:worker_threads'
+import { Space } from './memory.js'
+import { native, type NativeOpen, type StoreFacts } from './native.js'
+import { option } from './options.js'
+import { makeStore, type Store } from './store.js'
+import { UserBuffers } from './views.js'
+
+/** Users' buffers of each store this thread has open, by path and uuid (a copied file has the same uuid). */
+const users = new Map<string, UserBuffers>()
+/** Stores of this thread, for openRef. */
+const opened = new Set<WeakRef<Store>>()
+/** A handle nobody closed and nobody can reach any more gives its hold back. */
+const finalizers = new FinalizationRegistry<Space>(space => {
+  if (!space.open) return
+  space.close()
+  native.storeClose(space.handle)
+})
+let exitHooked = false
+
+/** Opens a file; path and options are checked already. */
+export function openStore(path: string, options: NativeOpen): Store {
+  return enter(native.storeOpen(path, options))
+}
+
+/** An unlinked scratch file in `tmpDir`. */
+export function openAnonymous(): Store {
+  return enter(native.storeAnonymous(option('tmpDir')))
+}
+
+function enter(known: StoreFacts): Store {
+  if (!exitHooked && isMainThread) {
+    // process.exit and uncaught errors run no finalizers in the main thread; this event they do run.
+    process.on('exit', () => native.exitSync())
+    exitHooked = true
+  }
+  const key = `${known.uuid} ${known.path}`
+  let buffers = users.get(key)
+  if (buffers === undefined) users.set(key, (buffers = new UserBuffers()))
+  const space = new Space(known, buffers)
+  const store = makeStore(space, known)
+  finalizers.register(store, space)
+  prune()
+  opened.add(new WeakRef(store))
+  return store
+}
+
+/** Forgets what is closed. */
+function prune(): void {
+  for (const ref of opened) if (ref.deref()?.closed !== false) opened.delete(ref)
+  for (const [key, { spaces }] of users) if (spaces.size === 0) users.delete(key)
+}
+
+/** An open store of this thread with this uuid, and at this path if one is given. */
+export function findOpen(uuid: string, path?: string): Store | undefined {
+  for (const ref of opened) {
+    const store = ref.deref()
+    if (store === undefined || store.closed || store.uuid !== uuid) continue
+    if (path === undefined || store.path === path) return store
+  }
+  return undefined
+}
