@@ -40,7 +40,13 @@ const BEFORE_FULL: u32 = 512 * ((1 << DOUBLING) - 1);
 
 impl Catalog {
     /// Follows the chain from its first segment; every link, header and bound is checked.
-    pub(crate) fn open(seam: &Seam, uuid: &[u8; 16], file_len: u64, expected: u32, writable: bool) -> Result<Self> {
+    pub(crate) fn open(
+        seam: &Seam,
+        uuid: &[u8; 16],
+        file_len: u64,
+        expected: u32,
+        writable: bool,
+    ) -> Result<Self> {
         let mut catalog = Self::default();
         let mut off = HEADER_BYTES;
         loop {
@@ -59,7 +65,8 @@ impl Catalog {
             let map = MetaMap::new(&seam.file, off, nbytes, writable)?;
             let mut head = [0u8; segment::HEAD];
             map.read(off, &mut head);
-            let header = segment::Header::decode(&head).map_err(|what| Error::corrupt(format!("segment {k}: {what}"), off))?;
+            let header = segment::Header::decode(&head)
+                .map_err(|what| Error::corrupt(format!("segment {k}: {what}"), off))?;
             if header.uuid != *uuid || header.k != k || header.slots != slots || header.off != off {
                 return Err(Error::corrupt(format!("catalog segment {k}: header of another segment"), off));
             }

@@ -87,7 +87,10 @@ impl Source {
     pub(crate) fn is_bits_of(self, dtype: Dtype) -> bool {
         matches!(
             (self, dtype),
-            (Self::I32, Dtype::Integer) | (Self::U8, Dtype::Raw) | (Self::F64, Dtype::Numeric) | (Self::Complex, Dtype::Complex)
+            (Self::I32, Dtype::Integer)
+                | (Self::U8, Dtype::Raw)
+                | (Self::F64, Dtype::Numeric)
+                | (Self::Complex, Dtype::Complex)
         )
     }
 
@@ -124,9 +127,15 @@ pub(crate) fn convert(source: Source, input: &[u8], dtype: Dtype, out: &mut [u8]
     let mut w = Warnings::default();
     let pairs = input.chunks_exact(source.width() as usize).zip(out.chunks_exact_mut(dtype.width() as usize));
     match dtype {
-        Dtype::Logical => pairs.for_each(|(i, o)| o.copy_from_slice(&to_logical(source.value(i)).to_le_bytes())),
-        Dtype::Integer => pairs.for_each(|(i, o)| o.copy_from_slice(&to_integer(source.value(i), &mut w).to_le_bytes())),
-        Dtype::Numeric => pairs.for_each(|(i, o)| o.copy_from_slice(&to_numeric(source.value(i), &mut w).to_le_bytes())),
+        Dtype::Logical => {
+            pairs.for_each(|(i, o)| o.copy_from_slice(&to_logical(source.value(i)).to_le_bytes()))
+        }
+        Dtype::Integer => {
+            pairs.for_each(|(i, o)| o.copy_from_slice(&to_integer(source.value(i), &mut w).to_le_bytes()))
+        }
+        Dtype::Numeric => {
+            pairs.for_each(|(i, o)| o.copy_from_slice(&to_numeric(source.value(i), &mut w).to_le_bytes()))
+        }
         Dtype::Complex => pairs.for_each(|(i, o)| {
             let (re, im) = match source.value(i) {
                 Value::Complex(re, im) => (re, im),
@@ -221,7 +230,9 @@ pub(crate) fn first_inexact(source: Source, bytes: &[u8], dtype: Dtype) -> Optio
         (Dtype::Raw, Value::Int(n)) => (0..=255).contains(&n),
         (Dtype::Raw, Value::Real(x)) => x.fract() == 0.0 && (0.0..=255.0).contains(&x),
         (Dtype::Raw, _) => false,
-        (_, Value::Na) | (Dtype::Complex, Value::Real(_) | Value::Complex(..)) | (Dtype::Numeric, Value::Real(_)) => true,
+        (_, Value::Na)
+        | (Dtype::Complex, Value::Real(_) | Value::Complex(..))
+        | (Dtype::Numeric, Value::Real(_)) => true,
         (Dtype::Logical, Value::Int(n)) => n == 0 || n == 1,
         (Dtype::Logical, Value::Real(x)) => x == 0.0 || x == 1.0,
         (Dtype::Integer, Value::Int(n)) => i32::try_from(n).is_ok_and(|n| n != NA_INT),
@@ -278,7 +289,11 @@ mod tests {
             (-2_147_483_648.0, NA_INT, 2),
             (f64::INFINITY, NA_INT, 2),
         ] {
-            assert_eq!(one(Source::F64, &f64::to_le_bytes(x), Dtype::Integer), (i32::to_le_bytes(n).to_vec(), w), "{x}");
+            assert_eq!(
+                one(Source::F64, &f64::to_le_bytes(x), Dtype::Integer),
+                (i32::to_le_bytes(n).to_vec(), w),
+                "{x}"
+            );
         }
     }
 }

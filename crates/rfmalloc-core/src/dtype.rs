@@ -94,7 +94,10 @@ impl Dtype {
             Self::Logical | Self::Integer | Self::Numeric | Self::Complex | Self::Raw => Ok(self),
             other => Err(Error::new(
                 Code::Unsupported,
-                format!("vectors of type '{}' are not supported by this version; update rfmalloc", other.name()),
+                format!(
+                    "vectors of type '{}' are not supported by this version; update rfmalloc",
+                    other.name()
+                ),
             )
             .with("type", other.name())),
         }

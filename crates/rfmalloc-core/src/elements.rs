@@ -8,7 +8,7 @@ use crate::convert::{self, Source, Warnings};
 use crate::dtype::Dtype;
 use crate::error::{Code, Error, Result};
 use crate::mapped::MappedFile;
-use crate::region::{PageAdvice, Span};
+use crate::region::{PageAdvice, RawBytes, Span};
 use crate::store::{Handle, Operation};
 use std::sync::Arc;
 
@@ -41,6 +41,22 @@ impl Guard {
             op.wrote(*payload_off, off, nbytes);
         }
     }
+}
+
+/// Calls `f(index of the first element, bytes)` for blocks copied to private memory, until it answers.
+fn blocks<T>(bytes: Span, width: u64, mut f: impl FnMut(u64, &[u8]) -> Option<T>) -> Option<T> {
+    let mut block = vec![0u8; (width * BLOCK).min(bytes.nbytes()) as usize];
+    let mut at = 0;
+    while at < bytes.nbytes() {
+        let n = (bytes.nbytes() - at).min(block.len() as u64);
+        bytes.read(at, &mut block[..n as usize]);
+        let answer = f(at / width, &block[..n as usize]);
+        if answer.is_some() {
+            return answer;
+        }
+        at += n;
+    }
+    None
 }
 
 impl Vector {
@@ -77,7 +93,11 @@ impl Vector {
             Some(end) if end <= self.len() => Ok(()),
             _ => Err(Error::new(
                 Code::OutOfBounds,
-                format!("elements {start}..{} reach beyond the vector's length {}", start.saturating_add(n), self.len()),
+                format!(
+                    "elements {start}..{} reach beyond the vector's length {}",
+                    start.saturating_add(n),
+                    self.len()
+                ),
             )
             .with("start", start)
             .with("length", self.len())),
@@ -89,7 +109,11 @@ impl Vector {
             Self::Object(h) => h.is_read_only(),
             Self::File(f) => f.is_read_only(),
         };
-        if read_only { Err(Error::new(Code::ReadOnly, "the vector is read-only; open its file without readOnly")) } else { Ok(()) }
+        if read_only {
+            Err(Error::new(Code::ReadOnly, "the vector is read-only; open its file without readOnly"))
+        } else {
+            Ok(())
+        }
     }
 
     /// Sets elements `[start, end)` to the one whose bytes are `pattern`.
@@ -101,7 +125,10 @@ impl Vector {
         self.check_writable()?;
         let width = self.dtype().width();
         if pattern.len() as u64 != width {
-            return Err(Error::new(Code::Argument, format!("a value of {} bytes for elements of {width}", pattern.len())));
+            return Err(Error::new(
+                Code::Argument,
+                format!("a value of {} bytes for elements of {width}", pattern.len()),
+            ));
         }
         let guard = self.guard()?;
         let span = guard.span();
@@ -135,7 +162,8 @@ impl Vector {
             dst.copy_from(source);
         } else {
             let kind = Source::of(src.dtype());
-            let (mut input, mut output) = (vec![0u8; (sw * BLOCK) as usize], vec![0u8; (dw * BLOCK) as usize]);
+            let (mut input, mut output) =
+                (vec![0u8; (sw * BLOCK) as usize], vec![0u8; (dw * BLOCK) as usize]);
             let mut at = 0;
             while at < n {
                 let m = (n - at).min(BLOCK);
@@ -155,31 +183,49 @@ impl Vector {
     ///
     /// # Errors
     /// `VALUE` (`details.index`), `LENGTH` (bytes that are no whole number of elements), and as [`Vector::fill`].
-    pub fn import(&self, start: u64, source: Source, bytes: &[u8], exact: bool) -> Result<(u64, Warnings)> {
+    pub fn import(
+        &self,
+        start: u64,
+        source: Source,
+        bytes: RawBytes,
+        exact: bool,
+    ) -> Result<(u64, Warnings)> {
         let (dtype, sw, dw) = (self.dtype(), source.width(), self.dtype().width());
-        if !(bytes.len() as u64).is_multiple_of(sw) {
-            return Err(Error::new(Code::Length, "complex values come in pairs of numbers; the array's length is odd"));
+        let bytes = bytes.span();
+        if !bytes.nbytes().is_multiple_of(sw) {
+            return Err(Error::new(
+                Code::Length,
+                "complex values come in pairs of numbers; the array's length is odd",
+            ));
         }
-        let n = bytes.len() as u64 / sw;
+        let n = bytes.nbytes() / sw;
         self.check(start, n)?;
         self.check_writable()?;
-        if exact && let Some(i) = convert::first_inexact(source, bytes, dtype) {
-            return Err(Error::new(Code::Value, format!("element {i} is no exact value of type '{}'", dtype.name()))
-                .with("index", i));
-        }
         let guard = self.guard()?;
         let span = guard.span().part(start * dw, n * dw);
         let mut warnings = Warnings::default();
         if source.is_bits_of(dtype) {
-            span.write(0, bytes);
+            span.copy_from(bytes);
         } else {
-            let mut output = vec![0u8; (dw * BLOCK) as usize];
-            for (k, input) in bytes.chunks((sw * BLOCK) as usize).enumerate() {
-                let m = input.len() as u64 / sw;
-                let o = &mut output[..(m * dw) as usize];
-                warnings |= convert::convert(source, input, dtype, o);
-                span.write(k as u64 * BLOCK * dw, o);
+            if exact {
+                let inexact = blocks(bytes, sw, |at, block| {
+                    convert::first_inexact(source, block, dtype).map(|i| at + i)
+                });
+                if let Some(i) = inexact {
+                    return Err(Error::new(
+                        Code::Value,
+                        format!("element {i} is no exact value of type '{}'", dtype.name()),
+                    )
+                    .with("index", i));
+                }
             }
+            let mut output = vec![0u8; (dw * BLOCK) as usize];
+            blocks(bytes, sw, |at, block| {
+                let o = &mut output[..block.len() / sw as usize * dw as usize];
+                warnings |= convert::convert(source, block, dtype, o);
+                span.write(at * dw, o);
+                None::<()>
+            });
         }
         guard.wrote(start * dw, n * dw);
         Ok((n, warnings))
@@ -189,13 +235,18 @@ impl Vector {
     ///
     /// # Errors
     /// `OUT_OF_BOUNDS`, `LENGTH`, `DESTROYED`, `CLOSED`.
-    pub fn export(&self, start: u64, out: &mut [u8]) -> Result<()> {
+    pub fn export(&self, start: u64, out: RawBytes) -> Result<()> {
         let width = self.dtype().width();
-        if !(out.len() as u64).is_multiple_of(width) {
-            return Err(Error::new(Code::Length, format!("{} bytes are no whole number of elements of {width}", out.len())));
+        let out = out.span();
+        if !out.nbytes().is_multiple_of(width) {
+            return Err(Error::new(
+                Code::Length,
+                format!("{} bytes are no whole number of elements of {width}", out.nbytes()),
+            ));
         }
-        self.check(start, out.len() as u64 / width)?;
-        self.guard()?.span().read(start * width, out);
+        self.check(start, out.nbytes() / width)?;
+        let guard = self.guard()?;
+        out.copy_from(guard.span().part(start * width, out.nbytes()));
         Ok(())
     }
 
@@ -249,14 +300,30 @@ impl Vector {
         span.advise(advice).map_err(|e| Error::io("cannot advise the system", &e))
     }
 
-    /// Reads payload bytes `[start, end)` into memory; blocks until they are there.
+    /// Work that reads payload bytes `[start, end)` into memory, for another thread to run. The object cannot be destroyed meanwhile.
     ///
     /// # Errors
     /// As [`Vector::advise`].
-    pub fn prefetch(&self, start: u64, end: u64) -> Result<()> {
-        let (_guard, span) = self.byte_part(start, end)?;
-        span.advise(PageAdvice::WillNeed).map_err(|e| Error::io("cannot read ahead", &e))?;
-        span.touch();
+    pub fn prefetching(&self, start: u64, end: u64) -> Result<PrefetchWork> {
+        let (guard, span) = self.byte_part(start, end)?;
+        Ok(PrefetchWork { _guard: guard, span })
+    }
+}
+
+/// See [`Vector::prefetching`].
+pub struct PrefetchWork {
+    _guard: Guard,
+    span: Span,
+}
+
+impl PrefetchWork {
+    /// Blocks until the pages are in memory.
+    ///
+    /// # Errors
+    /// `IO`.
+    pub fn run(self) -> Result<()> {
+        self.span.advise(PageAdvice::WillNeed).map_err(|e| Error::io("cannot read ahead", &e))?;
+        self.span.touch();
         Ok(())
     }
 }

@@ -192,7 +192,8 @@ impl Error {
 
     /// Damage in the file: what, at which byte offset.
     pub fn corrupt(what: impl fmt::Display, off: u64) -> Self {
-        Self::new(Code::Corrupt, format!("{what} (at byte {off} of the file); the file was left as it is")).with("offset", off)
+        Self::new(Code::Corrupt, format!("{what} (at byte {off} of the file); the file was left as it is"))
+            .with("offset", off)
     }
 
     /// A failed system call on a file: `doing` names the act ("cannot sync").

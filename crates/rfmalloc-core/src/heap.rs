@@ -23,7 +23,6 @@ pub(crate) struct Conflict {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct HeapStats {
     pub(crate) used: u64,
-    pub(crate) free: u64,
     pub(crate) retired: u64,
 }
 
@@ -65,7 +64,9 @@ fn from_c(e: sys::fm_extent) -> Extent {
 fn failed(code: i32) -> Error {
     let what = match -code {
         x if x == sys::FM_ENOMEM as i32 => "out of memory for the free-space map",
-        x if x == sys::FM_ESTALE as i32 => "the free-space map is incomplete after running out of memory; close and reopen the store",
+        x if x == sys::FM_ESTALE as i32 => {
+            "the free-space map is incomplete after running out of memory; close and reopen the store"
+        }
         x if x == sys::FM_ECORRUPT as i32 => "the free-space map contradicts itself; run verify()",
         _ => "the free-space map refused a request",
     };
@@ -187,7 +188,7 @@ impl Heap {
             sys::fm_stats(self.fm.as_ptr(), &raw mut s);
             s
         };
-        HeapStats { used: s.used, free: s.free, retired: s.retired }
+        HeapStats { used: s.used, retired: s.retired }
     }
 
     /// Walks every invariant of the map.

@@ -42,13 +42,13 @@ mod store;
 
 pub use convert::{Source, Warnings};
 pub use dtype::{Dtype, MAX_LEN};
-pub use elements::Vector;
+pub use elements::{PrefetchWork, Vector};
 pub use error::{Code, Detail, Error, Result};
 pub use mapped::MappedFile;
-pub use region::PageAdvice;
+pub use region::{PageAdvice, RawBytes};
 pub use seam::{Event, Observer};
 pub use segment_view::SegmentView;
 pub use store::{
-    Fault, Handle, Info, Mode, ObjectFacts, ObjectState, OpenOptions, Opened, Pin, RecordRow, Store, Summary, VerifyReport,
-    sync_all_stores,
+    Fault, Handle, Info, Mode, ObjectFacts, ObjectState, OpenOptions, Opened, Pin, RecordRow, Store,
+    StoreWork, Summary, VerifyReport, sync_all_stores,
 };

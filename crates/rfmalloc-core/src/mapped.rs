@@ -33,7 +33,10 @@ impl MappedFile {
         dtype.fixed()?;
         let named = |e: Error| e.with("path", path.display().to_string());
         if len.is_some_and(|n| n > MAX_LEN) {
-            return Err(Error::new(Code::Argument, format!("length exceeds the limit of {MAX_LEN} elements")));
+            return Err(Error::new(
+                Code::Argument,
+                format!("length exceeds the limit of {MAX_LEN} elements"),
+            ));
         }
         let (file, exists) = match File::options().read(true).write(!read_only).open(path) {
             Ok(f) => (f, true),
@@ -50,7 +53,10 @@ impl MappedFile {
         };
         let meta = file.metadata().map_err(|e| named(Error::io("cannot access the file", &e)))?;
         if !meta.is_file() {
-            return Err(named(Error::new(Code::Argument, format!("'{}' is not a regular file", path.display()))));
+            return Err(named(Error::new(
+                Code::Argument,
+                format!("'{}' is not a regular file", path.display()),
+            )));
         }
         let nbytes = meta.len();
         let width = dtype.width();
@@ -70,13 +76,22 @@ impl MappedFile {
         }
         let map = if nbytes == 0 { None } else { Some(Self::map(&file, nbytes, read_only).map_err(named)?) };
         let base = map.as_ref().map_or(0, |m| m.as_ptr() as usize);
-        Ok(Self { map, base, path: path.to_owned(), dtype, len: nbytes / width, read_only, cell: Cell::take() })
+        Ok(Self {
+            map,
+            base,
+            path: path.to_owned(),
+            dtype,
+            len: nbytes / width,
+            read_only,
+            cell: Cell::take(),
+        })
     }
 
     /// Real blocks, so that a full disk is an error here; nothing is left on failure.
     fn create(path: &Path, nbytes: u64) -> Result<File> {
         let failed = |e: &io::Error| Error::io(format!("cannot create '{}'", path.display()), e);
-        let file = File::options().read(true).write(true).create_new(true).open(path).map_err(|e| failed(&e))?;
+        let file =
+            File::options().read(true).write(true).create_new(true).open(path).map_err(|e| failed(&e))?;
         if nbytes > 0
             && let Err(e) = platform::allocate(&file, 0, nbytes)
         {
@@ -119,9 +134,15 @@ impl MappedFile {
     pub fn kill(&self) {
         self.cell.kill();
     }
-    /// Address of the first byte; 0 for an empty file.
-    pub fn address(&self) -> usize {
-        self.base
+    /// Address of byte `start`, with `nbytes` bytes behind it.
+    ///
+    /// # Errors
+    /// `OUT_OF_BOUNDS`.
+    pub fn window(&self, start: u64, nbytes: u64) -> Result<*mut u8> {
+        match start.checked_add(nbytes) {
+            Some(end) if end <= self.len * self.dtype.width() => Ok((self.base + start as usize) as *mut u8),
+            _ => Err(Error::new(Code::OutOfBounds, "the window reaches beyond the file")),
+        }
     }
 
     /// Everything written is on stable storage when this returns.

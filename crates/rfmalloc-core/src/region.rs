@@ -83,10 +83,18 @@ impl Region {
         let need = round_up(need.max(MIN_RESERVE), BASE_ALIGN as u64).ok_or_else(|| too_large(need))?;
         let mut size = round_up(want.max(need), BASE_ALIGN as u64).ok_or_else(|| too_large(want))?;
         loop {
-            let len = usize::try_from(size).ok().and_then(|n| n.checked_add(BASE_ALIGN)).ok_or_else(|| too_large(size))?;
+            let len = usize::try_from(size)
+                .ok()
+                .and_then(|n| n.checked_add(BASE_ALIGN))
+                .ok_or_else(|| too_large(size))?;
             // SAFETY: a fresh anonymous mapping at an address of the kernel's choice touches no existing memory.
             match unsafe {
-                rustix::mm::mmap_anonymous(ptr::null_mut(), len, idle_protection(), MapFlags::PRIVATE | MapFlags::NORESERVE)
+                rustix::mm::mmap_anonymous(
+                    ptr::null_mut(),
+                    len,
+                    idle_protection(),
+                    MapFlags::PRIVATE | MapFlags::NORESERVE,
+                )
             } {
                 Ok(p) => {
                     let raw = p.cast::<u8>();
@@ -102,7 +110,10 @@ impl Region {
                     });
                 }
                 Err(e) if size == need => {
-                    return Err(Error::io(format!("cannot reserve {size} bytes of address space"), &e.into()));
+                    return Err(Error::io(
+                        format!("cannot reserve {size} bytes of address space"),
+                        &e.into(),
+                    ));
                 }
                 Err(_) => size = round_up((size / 2).max(need), BASE_ALIGN as u64).unwrap_or(need),
             }
@@ -128,7 +139,14 @@ impl Region {
         // SAFETY: 1. `[from, to)` lies inside our reservation (checked); 2. MAP_FIXED replaces only our own pages; 3. live pointers into the
         // range stay valid addresses.
         unsafe {
-            rustix::mm::mmap(self.at(from).cast(), (to - from) as usize, prot, flags | MapFlags::FIXED, file, from)?;
+            rustix::mm::mmap(
+                self.at(from).cast(),
+                (to - from) as usize,
+                prot,
+                flags | MapFlags::FIXED,
+                file,
+                from,
+            )?;
         }
         self.mapped.fetch_max(to, Ordering::AcqRel);
         Ok(())
@@ -154,7 +172,12 @@ impl Region {
     }
 
     fn check(&self, from: u64, to: u64) -> io::Result<()> {
-        if from > to || to > self.reserved || from % MAP_UNIT != 0 || to % MAP_UNIT != 0 || self.closed.load(Ordering::Acquire) {
+        if from > to
+            || to > self.reserved
+            || from % MAP_UNIT != 0
+            || to % MAP_UNIT != 0
+            || self.closed.load(Ordering::Acquire)
+        {
             return Err(io::Error::from(io::ErrorKind::InvalidInput));
         }
         Ok(())
@@ -167,7 +190,9 @@ impl Region {
     /// Starts or finishes the writing back of dirty pages of `[off, off+nbytes)`.
     pub(crate) fn msync(&self, off: u64, nbytes: u64, wait: bool) -> io::Result<()> {
         let from = off & !(MAP_UNIT - 1);
-        let to = round_up(off.saturating_add(nbytes), MAP_UNIT).unwrap_or(self.reserved).min(self.mapped.load(Ordering::Acquire));
+        let to = round_up(off.saturating_add(nbytes), MAP_UNIT)
+            .unwrap_or(self.reserved)
+            .min(self.mapped.load(Ordering::Acquire));
         if from >= to {
             return Ok(());
         }
@@ -346,7 +371,11 @@ impl Span {
     /// The part `[off, off+nbytes)`; clipped to the span.
     pub(crate) fn part(self, off: u64, nbytes: u64) -> Self {
         let off = off.min(self.nbytes);
-        Self { ptr: self.ptr.wrapping_add(off as usize), nbytes: nbytes.min(self.nbytes - off), writable: self.writable }
+        Self {
+            ptr: self.ptr.wrapping_add(off as usize),
+            nbytes: nbytes.min(self.nbytes - off),
+            writable: self.writable,
+        }
     }
 
     fn room(self, off: u64, n: usize) -> bool {
@@ -428,6 +457,30 @@ impl Span {
     }
 }
 
+/// Bytes of a caller's buffer, which others may be writing meanwhile; accessed by copies only.
+#[derive(Clone, Copy)]
+pub struct RawBytes(Span);
+
+impl RawBytes {
+    /// The `nbytes` bytes at `ptr`.
+    ///
+    /// # Safety
+    /// 1. The range is mapped, readable and writable until the value is last used. 2. No reference spans it meanwhile.
+    pub unsafe fn new(ptr: *mut u8, nbytes: u64) -> Self {
+        Self(Span { ptr, nbytes, writable: true })
+    }
+
+    /// The first `nbytes` bytes, or all if there are fewer.
+    #[must_use]
+    pub fn first(self, nbytes: u64) -> Self {
+        Self(self.0.part(0, nbytes))
+    }
+
+    pub(crate) fn span(self) -> Span {
+        self.0
+    }
+}
+
 /// Advice on pages, in the words of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are POSIX's")]
@@ -466,9 +519,13 @@ impl MetaMap {
     pub(crate) fn new(file: &File, off: u64, nbytes: u64, writable: bool) -> Result<Self> {
         let prot = if writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
         // SAFETY: a fresh shared mapping at an address of the kernel's choice.
-        match unsafe { rustix::mm::mmap(ptr::null_mut(), nbytes as usize, prot, MapFlags::SHARED, file, off) } {
+        match unsafe { rustix::mm::mmap(ptr::null_mut(), nbytes as usize, prot, MapFlags::SHARED, file, off) }
+        {
             Ok(p) => Ok(Self { ptr: p.cast(), off, nbytes, writable }),
-            Err(e) => Err(Error::io(format!("cannot map {nbytes} bytes of the catalog"), &e.into()).with("offset", off)),
+            Err(e) => {
+                Err(Error::io(format!("cannot map {nbytes} bytes of the catalog"), &e.into())
+                    .with("offset", off))
+            }
         }
     }
 
@@ -519,8 +576,14 @@ impl MetaMap {
         let from = (off - self.off) & !(MAP_UNIT - 1);
         let to = round_up(off - self.off + n, MAP_UNIT).unwrap_or(self.nbytes).min(self.nbytes);
         // SAFETY: the range lies inside the mapping.
-        unsafe { rustix::mm::msync(self.ptr.wrapping_add(from as usize).cast(), (to - from) as usize, MsyncFlags::SYNC) }
-            .map_err(Into::into)
+        unsafe {
+            rustix::mm::msync(
+                self.ptr.wrapping_add(from as usize).cast(),
+                (to - from) as usize,
+                MsyncFlags::SYNC,
+            )
+        }
+        .map_err(Into::into)
     }
 
     /// Asks the system to read `[off, off+n)` ahead.
@@ -528,7 +591,13 @@ impl MetaMap {
         let from = (off - self.off) & !(MAP_UNIT - 1);
         let to = (off - self.off + n).min(self.nbytes);
         // SAFETY: advice only; the range lies inside the mapping. Failure changes nothing.
-        let _ = unsafe { rustix::mm::madvise(self.ptr.wrapping_add(from as usize).cast(), (to - from) as usize, Advice::WillNeed) };
+        let _ = unsafe {
+            rustix::mm::madvise(
+                self.ptr.wrapping_add(from as usize).cast(),
+                (to - from) as usize,
+                Advice::WillNeed,
+            )
+        };
     }
 }
 

@@ -49,7 +49,10 @@ impl Opening {
     /// One more opener of a store.
     pub(crate) fn open(&mut self, shared: Arc<Shared>) -> Store {
         let table = self.table.get_or_insert_default();
-        table.entry(shared.key).or_insert_with(|| Entry { shared: Arc::clone(&shared), openers: 0 }).openers += 1;
+        table
+            .entry(shared.key)
+            .or_insert_with(|| Entry { shared: Arc::clone(&shared), openers: 0 })
+            .openers += 1;
         Store::new(shared)
     }
 }
@@ -74,7 +77,13 @@ pub(crate) fn release(shared: &Arc<Shared>) -> Result<()> {
 /// Every open store, for syncing at exit.
 pub(crate) fn all() -> Vec<Arc<Shared>> {
     let mut opening = opening();
-    opening.table.get_or_insert_default().values().filter(|e| e.openers > 0).map(|e| Arc::clone(&e.shared)).collect()
+    opening
+        .table
+        .get_or_insert_default()
+        .values()
+        .filter(|e| e.openers > 0)
+        .map(|e| Arc::clone(&e.shared))
+        .collect()
 }
 
 /// The store with this uuid that is open in the process, if any: its path.

@@ -55,7 +55,9 @@ pub(crate) fn resolve(raw: u64, slot: &Slot, idx: u32, trust: Trust) -> Resolved
         return Resolved::Damaged(match (slot.head, slot.bodies[a]) {
             (None, _) => "record head: wrong checksum",
             (_, None) => "record body: wrong checksum",
-            (Some(h), _) if h.generation & word::GEN24 != word.gen24 => "record and state word differ in generation",
+            (Some(h), _) if h.generation & word::GEN24 != word.gen24 => {
+                "record and state word differ in generation"
+            }
             (_, Some(b)) if word.pair != b.seq as u8 => "record and state word differ in version",
             _ => "record points outside the file",
         });
@@ -63,7 +65,9 @@ pub(crate) fn resolve(raw: u64, slot: &Slot, idx: u32, trust: Trust) -> Resolved
     match keep(1 - a) {
         Some((head, body)) => Resolved::Live(Live { head, which: 1 - a, body }),
         // D is stored only after the body's barrier: a durable body that does not check is damage, not a lost page.
-        None if word.durable[a] && slot.bodies[a].is_none() => Resolved::Damaged("durable record: wrong checksum"),
+        None if word.durable[a] && slot.bodies[a].is_none() => {
+            Resolved::Damaged("durable record: wrong checksum")
+        }
         None => Resolved::Absent,
     }
 }
@@ -139,7 +143,11 @@ pub(crate) fn occupied(raw: u64, slot: &Slot, idx: u32, trust: Trust, out: &mut 
         },
         State::Dead if slot.dead_seq <= trust.synced_seq => {}
         State::Dead => {
-            let which = if durable(w.active) { Some(w.active) } else { durable(1 - w.active).then_some(1 - w.active) };
+            let which = if durable(w.active) {
+                Some(w.active)
+            } else {
+                durable(1 - w.active).then_some(1 - w.active)
+            };
             if let Some((_, body)) = which.and_then(|i| valid(&w, slot, i)) {
                 let held = extents(&body).into_iter().filter(|e| !e.is_empty()).collect();
                 out.retired = Some((held, slot.dead_seq.min(NOT_DEAD - 1)));

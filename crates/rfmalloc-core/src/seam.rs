@@ -69,7 +69,12 @@ pub(crate) struct Seam {
 }
 
 impl Seam {
-    pub(crate) fn new(file: File, region: Arc<Region>, writable: bool, observer: Option<Arc<dyn Observer>>) -> Result<Self> {
+    pub(crate) fn new(
+        file: File,
+        region: Arc<Region>,
+        writable: bool,
+        observer: Option<Arc<dyn Observer>>,
+    ) -> Result<Self> {
         let header = MetaMap::new(&file, 0, HEADER_BYTES, writable)?;
         Ok(Self { file, region, header, observer })
     }
@@ -143,7 +148,8 @@ impl Seam {
 
     /// Makes the file `to` bytes long with real blocks; on failure it is `from` bytes long again.
     pub(crate) fn grow(&self, from: u64, to: u64) -> io::Result<()> {
-        let grown = self.event(Event::Length { nbytes: to }, || platform::allocate(&self.file, from, to - from));
+        let grown =
+            self.event(Event::Length { nbytes: to }, || platform::allocate(&self.file, from, to - from));
         if grown.is_err() {
             // ext4 keeps a partly extended file and the space. If this fails too, the tail beyond `from` is merely unused space.
             let _ = self.file.set_len(from);

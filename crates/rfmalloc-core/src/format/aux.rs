@@ -88,7 +88,8 @@ impl Aux {
                     if value.len() <= NAMING_HEAD || value.len() > NAMING_HEAD + MAX_NAME {
                         return Err("attributes: name length out of range");
                     }
-                    let name = std::str::from_utf8(&value[NAMING_HEAD..]).map_err(|_| "attributes: name is not UTF-8")?;
+                    let name = std::str::from_utf8(&value[NAMING_HEAD..])
+                        .map_err(|_| "attributes: name is not UTF-8")?;
                     let old = (u32_at(value, 8), u32_at(value, 12));
                     aux.naming = Some(Naming {
                         name: name.to_owned(),

@@ -52,6 +52,7 @@ impl Extent {
     }
     /// Inside the data part of a file of `file_len` bytes (or empty).
     pub(crate) fn is_inside(self, file_len: u64) -> bool {
-        self.is_empty() || (self.off >= HEADER_BYTES && self.off.checked_add(self.nbytes).is_some_and(|e| e <= file_len))
+        self.is_empty()
+            || (self.off >= HEADER_BYTES && self.off.checked_add(self.nbytes).is_some_and(|e| e <= file_len))
     }
 }

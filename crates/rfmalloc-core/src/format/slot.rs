@@ -39,10 +39,22 @@ struct Layout {
 const _: () = {
     use std::mem::offset_of;
     assert!(size_of::<Layout>() == NBYTES && size_of::<BodyLayout>() == BODY_NBYTES);
-    assert!(offset_of!(Layout, dtype) == 8 && offset_of!(Layout, head_crc) == 12 && offset_of!(Layout, owner_id) == 16);
+    assert!(
+        offset_of!(Layout, dtype) == 8
+            && offset_of!(Layout, head_crc) == 12
+            && offset_of!(Layout, owner_id) == 16
+    );
     assert!(offset_of!(Layout, dead_seq) == DEAD_SEQ_OFF && offset_of!(Layout, bodies) == BODY_OFF[0]);
-    assert!(offset_of!(BodyLayout, units) == 8 && offset_of!(BodyLayout, len) == 16 && offset_of!(BodyLayout, aux_off) == 24);
-    assert!(offset_of!(BodyLayout, aux_units) == 32 && offset_of!(BodyLayout, crc) == 36 && offset_of!(BodyLayout, seq) == 40);
+    assert!(
+        offset_of!(BodyLayout, units) == 8
+            && offset_of!(BodyLayout, len) == 16
+            && offset_of!(BodyLayout, aux_off) == 24
+    );
+    assert!(
+        offset_of!(BodyLayout, aux_units) == 32
+            && offset_of!(BodyLayout, crc) == 36
+            && offset_of!(BodyLayout, seq) == 40
+    );
 };
 
 /// The part of a slot that does not change while its object lives.
@@ -159,7 +171,9 @@ impl Slot {
             owner_id: u32_at(b, 16),
             owner_generation: u32_at(b, 20),
         });
-        let body = |i: usize| head.and_then(|h| Body::decode(&b[BODY_OFF[i]..BODY_OFF[i] + BODY_NBYTES], h.id, h.generation));
+        let body = |i: usize| {
+            head.and_then(|h| Body::decode(&b[BODY_OFF[i]..BODY_OFF[i] + BODY_NBYTES], h.id, h.generation))
+        };
         Self {
             head,
             dead_seq: u64_at(b, DEAD_SEQ_OFF),

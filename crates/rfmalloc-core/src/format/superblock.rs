@@ -48,12 +48,32 @@ struct Layout {
 const _: () = {
     use std::mem::offset_of;
     assert!(size_of::<Layout>() == NBYTES);
-    assert!(offset_of!(Layout, version) == 16 && offset_of!(Layout, size) == 20 && offset_of!(Layout, incompatible) == 24);
+    assert!(
+        offset_of!(Layout, version) == 16
+            && offset_of!(Layout, size) == 20
+            && offset_of!(Layout, incompatible) == 24
+    );
     assert!(offset_of!(Layout, read_only_compatible) == 32 && offset_of!(Layout, compatible) == 40);
-    assert!(offset_of!(Layout, uuid) == 48 && offset_of!(Layout, sb_seq) == 64 && offset_of!(Layout, synced_seq) == 72);
-    assert!(offset_of!(Layout, lease) == 80 && offset_of!(Layout, file_len) == 88 && offset_of!(Layout, slots_used) == 96);
-    assert!(offset_of!(Layout, segments) == 100 && offset_of!(Layout, mode) == 104 && offset_of!(Layout, state) == 108);
-    assert!(offset_of!(Layout, capacity) == 112 && offset_of!(Layout, boot_id) == 120 && offset_of!(Layout, pid) == 136);
+    assert!(
+        offset_of!(Layout, uuid) == 48
+            && offset_of!(Layout, sb_seq) == 64
+            && offset_of!(Layout, synced_seq) == 72
+    );
+    assert!(
+        offset_of!(Layout, lease) == 80
+            && offset_of!(Layout, file_len) == 88
+            && offset_of!(Layout, slots_used) == 96
+    );
+    assert!(
+        offset_of!(Layout, segments) == 100
+            && offset_of!(Layout, mode) == 104
+            && offset_of!(Layout, state) == 108
+    );
+    assert!(
+        offset_of!(Layout, capacity) == 112
+            && offset_of!(Layout, boot_id) == 120
+            && offset_of!(Layout, pid) == 136
+    );
     assert!(offset_of!(Layout, tag_seed) == 144 && offset_of!(Layout, crc) == 508);
 };
 

@@ -65,7 +65,11 @@ pub(crate) fn lock_holder(dev: u64, ino: u64) -> Option<u32> {
     })
 }
 
-pub(crate) fn publish_new(dir: &Path, path: &Path, fill: &mut dyn FnMut(&File) -> io::Result<()>) -> io::Result<File> {
+pub(crate) fn publish_new(
+    dir: &Path,
+    path: &Path,
+    fill: &mut dyn FnMut(&File) -> io::Result<()>,
+) -> io::Result<File> {
     let mode = Mode::from_raw_mode(0o666);
     match rustix::fs::open(dir, OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC, mode) {
         Ok(fd) => {
@@ -83,7 +87,11 @@ pub(crate) fn publish_new(dir: &Path, path: &Path, fill: &mut dyn FnMut(&File) -
     }
 }
 
-fn publish_by_link(dir: &Path, path: &Path, fill: &mut dyn FnMut(&File) -> io::Result<()>) -> io::Result<File> {
+fn publish_by_link(
+    dir: &Path,
+    path: &Path,
+    fill: &mut dyn FnMut(&File) -> io::Result<()>,
+) -> io::Result<File> {
     let temp = dir.join(format!(".rfmalloc-{}", uuid::Uuid::new_v4().simple()));
     let file = File::options().read(true).write(true).create_new(true).open(&temp)?;
     let linked = fill(&file).and_then(|()| fs::hard_link(&temp, path));

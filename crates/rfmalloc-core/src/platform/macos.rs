@@ -12,7 +12,13 @@ pub(crate) fn boot_id() -> Option<[u8; 16]> {
     let mut len = text.len();
     // SAFETY: 1. the name is NUL-terminated; 2. `text` has `len` writable bytes; 3. no new value is set.
     let r = unsafe {
-        libc::sysctlbyname(c"kern.bootsessionuuid".as_ptr(), text.as_mut_ptr().cast(), &raw mut len, std::ptr::null_mut(), 0)
+        libc::sysctlbyname(
+            c"kern.bootsessionuuid".as_ptr(),
+            text.as_mut_ptr().cast(),
+            &raw mut len,
+            std::ptr::null_mut(),
+            0,
+        )
     };
     if r != 0 {
         return None;
@@ -69,7 +75,11 @@ pub(crate) fn lock_holder(_dev: u64, _ino: u64) -> Option<u32> {
     None
 }
 
-pub(crate) fn publish_new(dir: &Path, path: &Path, fill: &mut dyn FnMut(&File) -> io::Result<()>) -> io::Result<File> {
+pub(crate) fn publish_new(
+    dir: &Path,
+    path: &Path,
+    fill: &mut dyn FnMut(&File) -> io::Result<()>,
+) -> io::Result<File> {
     let temp = dir.join(format!(".rfmalloc-{}", uuid::Uuid::new_v4().simple()));
     let file = File::options().read(true).write(true).create_new(true).open(&temp)?;
     let linked = fill(&file).and_then(|()| fs::hard_link(&temp, path));

@@ -19,5 +19,6 @@ mod os;
 mod os;
 
 pub(crate) use os::{
-    after_msync, allocate, boot_id, drop_cache, lock_holder, overcommit_is_strict, publish_new, sync_file, zero_range,
+    after_msync, allocate, boot_id, drop_cache, lock_holder, overcommit_is_strict, publish_new, sync_file,
+    zero_range,
 };

@@ -59,7 +59,8 @@ impl Inner {
 
     fn begin_scratch(&mut self) -> Result<()> {
         let mut heap = Heap::new(HEADER_BYTES, self.file_len)?;
-        let segments: Vec<_> = self.catalog.segments.iter().map(|s| fm_extent { off: s.off, len: s.nbytes() }).collect();
+        let segments: Vec<_> =
+            self.catalog.segments.iter().map(|s| fm_extent { off: s.off, len: s.nbytes() }).collect();
         let ids: Vec<u64> = (0..segments.len() as u64).map(|k| SEGMENT_ID + k).collect();
         heap.load(&segments, &ids)?;
         heap.ready()?.map_err(|c| conflict_error(&c))?;
@@ -92,7 +93,9 @@ impl Inner {
                 for body in slot.bodies.iter().flatten() {
                     highest = highest.max(body.seq);
                 }
-                if slot.dead_seq != crate::format::slot::NOT_DEAD && slot.dead_seq <= crate::format::slot::MAX_SEQ {
+                if slot.dead_seq != crate::format::slot::NOT_DEAD
+                    && slot.dead_seq <= crate::format::slot::MAX_SEQ
+                {
                     highest = highest.max(slot.dead_seq);
                 }
                 highest = highest.max(u64::from(slot.raw_generation));
@@ -113,7 +116,9 @@ impl Inner {
                 changes.push((idx, Word::free(0)));
                 return true;
             }
-            let (Some(old), Some(slot)) = (Word::decode(raw, idx), self.catalog.slot(idx)) else { return true };
+            let (Some(old), Some(slot)) = (Word::decode(raw, idx), self.catalog.slot(idx)) else {
+                return true;
+            };
             if trust.same_boot || !matches!(old.state, State::Live | State::Dead) {
                 return true;
             }
@@ -184,7 +189,11 @@ impl Inner {
 
     /// Loads every occupied extent; returns the unready heap, what is to be retired once it is ready, and the number of damaged records.
     #[expect(clippy::type_complexity, reason = "a private triple of three different things")]
-    pub(super) fn load_map(&self, used_end: u32, before_recovery: bool) -> Result<(Heap, Vec<(Vec<Extent>, u64)>, u64)> {
+    pub(super) fn load_map(
+        &self,
+        used_end: u32,
+        before_recovery: bool,
+    ) -> Result<(Heap, Vec<(Vec<Extent>, u64)>, u64)> {
         let mut heap = Heap::new(HEADER_BYTES, self.file_len)?;
         let mut extents: Vec<fm_extent> = Vec::with_capacity(BATCH + 8);
         let mut ids: Vec<u64> = Vec::with_capacity(BATCH + 8);
@@ -206,7 +215,9 @@ impl Inner {
                 match resolve::resolve(raw, &slot, idx, trust) {
                     Resolved::Absent => {}
                     Resolved::Damaged(what) => found.damaged = Some(what),
-                    Resolved::Live(live) => found.used.extend(resolve::extents(&live.body).into_iter().filter(|e| !e.is_empty())),
+                    Resolved::Live(live) => {
+                        found.used.extend(resolve::extents(&live.body).into_iter().filter(|e| !e.is_empty()))
+                    }
                 }
             } else {
                 resolve::occupied(raw, &slot, idx, trust, &mut found);
@@ -271,7 +282,9 @@ impl Inner {
 }
 
 pub(super) fn conflict_error(c: &Conflict) -> Error {
-    let who = |id: u64| if id >= SEGMENT_ID { format!("catalog segment {}", id - SEGMENT_ID) } else { format!("record {id}") };
+    let who = |id: u64| {
+        if id >= SEGMENT_ID { format!("catalog segment {}", id - SEGMENT_ID) } else { format!("record {id}") }
+    };
     let what = if c.id_b == u64::MAX {
         format!("{} points outside the file", who(c.id_a))
     } else {

@@ -62,7 +62,8 @@ impl Inner {
         if sh.read_only || self.file_len <= CREATION_NBYTES {
             return Ok(());
         }
-        let cut = sh.seam.region.blank(HEADER_BYTES, self.file_len).and_then(|()| sh.seam.shrink(CREATION_NBYTES));
+        let cut =
+            sh.seam.region.blank(HEADER_BYTES, self.file_len).and_then(|()| sh.seam.shrink(CREATION_NBYTES));
         cut.map_err(|e| Error::io("cannot empty the scratch store", &e))
     }
 }

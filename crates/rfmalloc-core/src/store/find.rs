@@ -59,7 +59,10 @@ impl Inner {
         if live.body.aux.nbytes > aux::MAX_NBYTES {
             return Some("attributes: length out of range");
         }
-        resolve::extents(&live.body).into_iter().any(|e| self.catalog.overlaps(e)).then_some("overlaps the catalog")
+        resolve::extents(&live.body)
+            .into_iter()
+            .any(|e| self.catalog.overlaps(e))
+            .then_some("overlaps the catalog")
     }
 
     pub(super) fn read_aux(&self, live: &Live) -> Result<Aux> {
@@ -184,7 +187,11 @@ impl Inner {
                     match names.find(hash, |other| self.is_named(other, &n.name)) {
                         None => names.insert(hash, idx),
                         Some(other) => {
-                            let other_seq = self.record(other).ok().flatten().and_then(|l| self.naming_of(&l).ok().flatten());
+                            let other_seq = self
+                                .record(other)
+                                .ok()
+                                .flatten()
+                                .and_then(|l| self.naming_of(&l).ok().flatten());
                             if other_seq.is_some_and(|o| o.seq > n.seq) {
                                 losers.push((idx, other));
                             } else {
@@ -223,7 +230,8 @@ impl Inner {
             let loser_live = self.record(loser)?;
             let winner_live = self.record(winner)?;
             if let (Some(l), Some(w)) = (loser_live, winner_live) {
-                let replaced = self.naming_of(&w)?.and_then(|n| n.replaces) == Some((l.head.id, l.head.generation));
+                let replaced =
+                    self.naming_of(&w)?.and_then(|n| n.replaces) == Some((l.head.id, l.head.generation));
                 if replaced {
                     self.destroy_record(sh, loser, false)?;
                 } else {

@@ -144,23 +144,32 @@ impl Shared {
     }
 
     pub(crate) fn closed_error(&self) -> Error {
-        Error::new(Code::Closed, "the runtime is closed; open the file again").with("path", self.path.display().to_string())
+        Error::new(Code::Closed, "the runtime is closed; open the file again")
+            .with("path", self.path.display().to_string())
     }
 
     /// Refuses what would change a store that cannot be changed.
     fn check_writable(&self, inner: &Inner) -> Result<()> {
         if self.read_only {
-            return Err(Error::new(Code::ReadOnly, "the store is open read-only; open it without readOnly to change it")
-                .with("path", self.path.display().to_string()));
+            return Err(Error::new(
+                Code::ReadOnly,
+                "the store is open read-only; open it without readOnly to change it",
+            )
+            .with("path", self.path.display().to_string()));
         }
         if let Some(why) = &inner.poisoned {
             return Err(Error::new(
                 Code::Poisoned,
-                format!("an earlier sync failed ({why}); the store can be read, but not changed: close it and open it again"),
+                format!(
+                    "an earlier sync failed ({why}); the store can be read, but not changed: close it and open it again"
+                ),
             ));
         }
         if self.pid != std::process::id() {
-            return Err(Error::new(Code::Unsupported, "the store was opened before a fork; open it in this process"));
+            return Err(Error::new(
+                Code::Unsupported,
+                "the store was opened before a fork; open it in this process",
+            ));
         }
         Ok(())
     }
@@ -221,6 +230,14 @@ impl Store {
         (self.shared.capacity != 0).then_some(self.shared.capacity)
     }
 
+    /// The store for work on another thread. It does not keep the file open: once the last handle is closed the work fails with `CLOSED`.
+    ///
+    /// # Errors
+    /// `CLOSED`.
+    pub fn for_work(&self) -> Result<StoreWork> {
+        Ok(StoreWork(Arc::clone(self.shared()?)))
+    }
+
     /// Whether this handle was closed.
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
@@ -240,6 +257,28 @@ impl Store {
             return Ok(());
         }
         registry::release(&self.shared)
+    }
+}
+
+/// See [`Store::for_work`].
+pub struct StoreWork(Arc<Shared>);
+
+impl StoreWork {
+    /// As [`Store::sync`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn sync(&self) -> Result<()> {
+        drop(self.0.lock_open()?);
+        self.0.sync()
+    }
+
+    /// As [`Store::verify`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn verify(&self) -> Result<VerifyReport> {
+        self.0.verify()
     }
 }
 

@@ -351,7 +351,9 @@ impl Inner {
             return self.handle(sh, key);
         }
         let live = self.live(idx)?;
-        let dtype = Dtype::from_code(live.head.dtype).ok_or_else(|| self.damaged(idx, "unknown element type"))?.fixed()?;
+        let dtype = Dtype::from_code(live.head.dtype)
+            .ok_or_else(|| self.damaged(idx, "unknown element type"))?
+            .fixed()?;
         let key = self.objects.insert(Object {
             serial: next_serial(),
             id: u64::from(idx),
@@ -384,7 +386,10 @@ impl Store {
         let sh = self.shared()?;
         dtype.fixed()?;
         if len > MAX_LEN {
-            return Err(Error::new(Code::Argument, format!("length {len} exceeds the limit of {MAX_LEN} elements")));
+            return Err(Error::new(
+                Code::Argument,
+                format!("length {len} exceeds the limit of {MAX_LEN} elements"),
+            ));
         }
         let nbytes = len * dtype.width();
         let units = nbytes.next_multiple_of(UNIT);
@@ -506,9 +511,12 @@ impl Store {
         let sh = self.shared()?;
         self.check_ours(handle)?;
         let mut inner = sh.lock_open()?;
-        let Some(o) = inner.objects.get(handle.key, handle.serial).filter(|o| o.alive) else { return Ok(false) };
+        let Some(o) = inner.objects.get(handle.key, handle.serial).filter(|o| o.alive) else {
+            return Ok(false);
+        };
         if o.operations > 0 {
-            return Err(Error::new(Code::Busy, "an operation is running on the object; wait for it to end").with("id", o.id));
+            return Err(Error::new(Code::Busy, "an operation is running on the object; wait for it to end")
+                .with("id", o.id));
         }
         let (record, payload) = (o.record, o.payload);
         match record {
@@ -572,9 +580,12 @@ impl Store {
         let sh = self.shared()?;
         let mut inner = sh.lock_open()?;
         let stale = || {
-            Error::new(Code::StaleRef, "the object this reference names no longer exists; make a new reference")
-                .with("id", id)
-                .with("generation", generation)
+            Error::new(
+                Code::StaleRef,
+                "the object this reference names no longer exists; make a new reference",
+            )
+            .with("id", id)
+            .with("generation", generation)
         };
         if let Some(key) = inner.objects.by_temporary.get(&id).copied() {
             let fits = inner.objects.slab[key as usize].as_ref().is_some_and(|o| o.generation == generation);
@@ -591,7 +602,10 @@ impl Store {
         if Arc::ptr_eq(&self.shared, &handle.shared) {
             Ok(())
         } else {
-            Err(Error::new(Code::OtherStore, "the object belongs to another store; copy it into this one first"))
+            Err(Error::new(
+                Code::OtherStore,
+                "the object belongs to another store; copy it into this one first",
+            ))
         }
     }
 
@@ -672,7 +686,8 @@ impl Handle {
     }
 
     pub(super) fn destroyed_error(&self) -> Error {
-        Error::new(Code::Destroyed, "the vector was destroyed; this is a closed handle").with("id", self.facts.id)
+        Error::new(Code::Destroyed, "the vector was destroyed; this is a closed handle")
+            .with("id", self.facts.id)
     }
 
     /// Where the object stands now. Never fails.
@@ -717,16 +732,13 @@ impl Handle {
         self.shared.read_only
     }
 
-    /// The store's base address plus `off` is element memory; the mapping never moves. For making views in the addon.
-    pub(crate) fn shared(&self) -> &Arc<Shared> {
-        &self.shared
-    }
-
     /// Starts work on the elements: the object cannot be destroyed nor its store let go before the guard is dropped.
     pub(crate) fn begin(&self) -> Result<Operation> {
         let mut inner = self.shared.lock_open()?;
         let destroyed = self.destroyed_error();
-        let Some(o) = inner.objects.get(self.key, self.serial).filter(|o| o.alive) else { return Err(destroyed) };
+        let Some(o) = inner.objects.get(self.key, self.serial).filter(|o| o.alive) else {
+            return Err(destroyed);
+        };
         o.operations += 1;
         inner.objects.operations += 1;
         let span = self.shared.seam.region.span(self.facts.off, self.facts.nbytes);
@@ -743,7 +755,9 @@ impl Handle {
             return Err(Error::new(Code::OutOfBounds, "the window reaches beyond the vector"));
         }
         let destroyed = self.destroyed_error();
-        let Some(o) = inner.objects.get(self.key, self.serial).filter(|o| o.alive) else { return Err(destroyed) };
+        let Some(o) = inner.objects.get(self.key, self.serial).filter(|o| o.alive) else {
+            return Err(destroyed);
+        };
         let hold = self.shared.seam.region.hold(o.payload.off + start, nbytes)?;
         o.pins += 1;
         Ok(Pin { shared: Arc::downgrade(&self.shared), key: self.key, serial: self.serial, hold })

@@ -199,7 +199,12 @@ fn check_mode(shared: &Shared, options: &OpenOptions) -> Result<()> {
         let word = |ro| if ro { "read-only" } else { "writable" };
         return Err(Error::new(
             Code::Mode,
-            format!("'{}' is open {} in this process; close it before opening it {}", shared.path.display(), word(is), word(wanted)),
+            format!(
+                "'{}' is open {} in this process; close it before opening it {}",
+                shared.path.display(),
+                word(is),
+                word(wanted)
+            ),
         ));
     }
     check_file_mode(shared.mode, options, &shared.path)
@@ -217,7 +222,8 @@ fn check_file_mode(mode: Mode, options: &OpenOptions, path: &Path) -> Result<()>
 }
 
 fn lock(file: &File, key: Key, path: &Path, shared: bool) -> Result<()> {
-    let how = if shared { FlockOperation::NonBlockingLockShared } else { FlockOperation::NonBlockingLockExclusive };
+    let how =
+        if shared { FlockOperation::NonBlockingLockShared } else { FlockOperation::NonBlockingLockExclusive };
     match rustix::fs::flock(file, how) {
         Ok(()) => Ok(()),
         Err(rustix::io::Errno::WOULDBLOCK) => {
@@ -225,7 +231,10 @@ fn lock(file: &File, key: Key, path: &Path, shared: bool) -> Result<()> {
             let who = pid.map_or_else(|| "another process".to_owned(), |p| format!("process {p}"));
             let err = Error::new(
                 Code::Locked,
-                format!("'{}' is in use by {who}; a store has one writer or many readers at a time", path.display()),
+                format!(
+                    "'{}' is in use by {who}; a store has one writer or many readers at a time",
+                    path.display()
+                ),
             )
             .with("path", path.display().to_string());
             Err(match pid {
@@ -303,7 +312,10 @@ fn create(path: &Path, options: &OpenOptions, mut opening: Opening) -> Result<Op
             if fs::symlink_metadata(path).is_ok_and(|m| m.is_symlink()) && !path.exists() {
                 return Err(Error::new(
                     Code::NotFound,
-                    format!("'{}' is a symbolic link to a missing file; create that file or remove the link", path.display()),
+                    format!(
+                        "'{}' is a symbolic link to a missing file; create that file or remove the link",
+                        path.display()
+                    ),
                 ));
             }
             return Ok(None);
@@ -332,7 +344,8 @@ fn read_superblock(file: &File, len: u64, path: &Path) -> Result<(Superblock, us
     }
     let copies = raw.map(|b| Superblock::decode(&b));
     let name = path.display();
-    if let Some(v) = copies.iter().find_map(|c| if let Err(Fault::Version(v)) = c { Some(*v) } else { None }) {
+    if let Some(v) = copies.iter().find_map(|c| if let Err(Fault::Version(v)) = c { Some(*v) } else { None })
+    {
         return Err(Error::new(
             Code::Version,
             format!(
@@ -342,23 +355,31 @@ fn read_superblock(file: &File, len: u64, path: &Path) -> Result<(Superblock, us
         )
         .with("version", v));
     }
-    if let Some(f) = copies.iter().find_map(|c| if let Err(Fault::Feature(f)) = c { Some(*f) } else { None }) {
-        return Err(Error::new(Code::Version, format!("'{name}' uses features ({f:#x}) this rfmalloc does not know; update it")));
+    if let Some(f) = copies.iter().find_map(|c| if let Err(Fault::Feature(f)) = c { Some(*f) } else { None })
+    {
+        return Err(Error::new(
+            Code::Version,
+            format!("'{name}' uses features ({f:#x}) this rfmalloc does not know; update it"),
+        ));
     }
     match copies {
-        [Ok(a), Ok(b)] if a.uuid != b.uuid => {
-            Err(Error::corrupt(format!("'{name}': the two superblock copies belong to different stores"), COPY_OFF[1]))
-        }
+        [Ok(a), Ok(b)] if a.uuid != b.uuid => Err(Error::corrupt(
+            format!("'{name}': the two superblock copies belong to different stores"),
+            COPY_OFF[1],
+        )),
         [Ok(a), Ok(b)] => Ok(if a.sb_seq > b.sb_seq { (a, 0, true) } else { (b, 1, true) }),
         [Ok(a), Err(_)] => Ok((a, 0, false)),
         [Err(_), Ok(b)] => Ok((b, 1, false)),
         [Err(Fault::NoMagic), Err(Fault::NoMagic)] => Err(Error::new(
             Code::NotAStore,
-            format!("'{name}' is not an rfmalloc store (no magic number at byte 0 or 16384); it was left as it is"),
+            format!(
+                "'{name}' is not an rfmalloc store (no magic number at byte 0 or 16384); it was left as it is"
+            ),
         )),
-        [Err(a), Err(b)] => {
-            Err(Error::corrupt(format!("'{name}': header damaged, both superblock copies are bad ({a:?}, {b:?})"), COPY_OFF[0]))
-        }
+        [Err(a), Err(b)] => Err(Error::corrupt(
+            format!("'{name}': header damaged, both superblock copies are bad ({a:?}, {b:?})"),
+            COPY_OFF[0],
+        )),
     }
 }
 
@@ -387,7 +408,10 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
     // A kill during growth may leave a partial unit, which holds nothing.
     let file_len = real_len / FILE_UNIT * FILE_UNIT;
     if file_len < CREATION_NBYTES {
-        return Err(Error::new(Code::Truncated, format!("'{}' was cut short: it has {real_len} bytes", path.display())));
+        return Err(Error::new(
+            Code::Truncated,
+            format!("'{}' was cut short: it has {real_len} bytes", path.display()),
+        ));
     }
     let access = if options.read_only { Access::Private } else { Access::Shared };
     let want = options.max_size.unwrap_or(DEFAULT_RESERVE).max(sb.capacity);
@@ -452,7 +476,9 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
         seam,
         inner: Mutex::new(inner),
         changed: Condvar::new(),
-        background: Background::new(options.sync_every.filter(|_| mode == Mode::Persistent && !options.read_only)),
+        background: Background::new(
+            options.sync_every.filter(|_| mode == Mode::Persistent && !options.read_only),
+        ),
     }))
 }
 

@@ -88,7 +88,8 @@ impl Inner {
 
     fn check_not_busy(&self, idx: u32) -> Result<()> {
         if self.objects.is_record_busy(idx) {
-            return Err(Error::new(Code::Busy, "an operation is running on the object; wait for it to end").with("id", idx));
+            return Err(Error::new(Code::Busy, "an operation is running on the object; wait for it to end")
+                .with("id", idx));
         }
         Ok(())
     }
@@ -97,7 +98,9 @@ impl Inner {
     fn take_slot(&mut self, sh: &Shared) -> Result<Vacancy> {
         let idx = if let Some(idx) = self.free_slots.pop() {
             idx
-        } else if let Some((seq, idx)) = self.dead_slots.front().copied().filter(|(seq, _)| *seq <= self.synced_seq) {
+        } else if let Some((seq, idx)) =
+            self.dead_slots.front().copied().filter(|(seq, _)| *seq <= self.synced_seq)
+        {
             let _ = seq;
             self.dead_slots.pop_front();
             idx
@@ -111,7 +114,8 @@ impl Inner {
             self.slots_used += 1;
             self.slots_used - 1
         };
-        let old = self.catalog.slot(idx).ok_or_else(|| Error::new(Code::Internal, "slot outside the catalog"))?;
+        let old =
+            self.catalog.slot(idx).ok_or_else(|| Error::new(Code::Internal, "slot outside the catalog"))?;
         let old_word = Word::decode(self.catalog.word(idx), idx).unwrap_or(Word::UNUSED);
         Ok(Vacancy { idx, old_word, old })
     }
@@ -125,7 +129,13 @@ impl Inner {
         }
     }
 
-    fn write_record(&mut self, sh: &Shared, new: &NewRecord<'_>, v: &Vacancy, replaced: Option<u32>) -> Result<(u32, u64)> {
+    fn write_record(
+        &mut self,
+        sh: &Shared,
+        new: &NewRecord<'_>,
+        v: &Vacancy,
+        replaced: Option<u32>,
+    ) -> Result<(u32, u64)> {
         let replaces = match replaced {
             Some(old) => self.record(old)?.map(|live| (live.head.id, live.head.generation)),
             None => None,
@@ -143,8 +153,14 @@ impl Inner {
         let aux_extent = self.write_aux(sh, &aux, v.idx, generation)?;
         let hash = new.name.map_or(0, |n| self.hash(n));
         let body = Body { payload: new.payload, flags: 0, len: new.len, aux: aux_extent, seq };
-        let head =
-            Head { id: v.idx, generation, dtype: new.dtype, kind: new.kind, owner_id: 0, owner_generation: 0 };
+        let head = Head {
+            id: v.idx,
+            generation,
+            dtype: new.dtype,
+            kind: new.kind,
+            owner_id: 0,
+            owner_generation: 0,
+        };
         let is_dead = v.old_word.state == State::Dead;
         if is_dead {
             // Before the head changes (hole 11).
@@ -187,7 +203,13 @@ impl Inner {
     }
 
     /// Names, renames or (`None`) unnames a record; with `replace`, the object that had the name is destroyed after the change stands.
-    pub(super) fn rename_record(&mut self, sh: &Arc<Shared>, idx: u32, name: Option<&str>, replace: bool) -> Result<()> {
+    pub(super) fn rename_record(
+        &mut self,
+        sh: &Arc<Shared>,
+        idx: u32,
+        name: Option<&str>,
+        replace: bool,
+    ) -> Result<()> {
         self.begin(sh)?;
         let replaced = match name {
             Some(name) => match self.claim_name(sh, name, true)? {
@@ -223,13 +245,19 @@ impl Inner {
 
     /// Rule 8 with new attributes: the idle body is written, then the word flips.
     #[expect(clippy::type_complexity, reason = "a name and what it replaces, at two call sites")]
-    pub(super) fn change_name(&mut self, sh: &Shared, idx: u32, naming: Option<(&str, Option<(u32, u32)>)>) -> Result<()> {
+    pub(super) fn change_name(
+        &mut self,
+        sh: &Shared,
+        idx: u32,
+        naming: Option<(&str, Option<(u32, u32)>)>,
+    ) -> Result<()> {
         let Some((word, live)) = self.live_with_word(idx)? else {
             return Err(Error::new(Code::Destroyed, "the object was destroyed").with("id", idx));
         };
         let old_name = self.naming_of(&live)?.map(|n| n.name);
         let (active, idle) = (live.which, 1 - live.which);
-        let slot = self.catalog.slot(idx).ok_or_else(|| Error::new(Code::Internal, "slot outside the catalog"))?;
+        let slot =
+            self.catalog.slot(idx).ok_or_else(|| Error::new(Code::Internal, "slot outside the catalog"))?;
         let horizon = self.horizon();
         if resolve::is_maybe_durable(&word, &slot, idle, horizon)
             && !resolve::is_durable(&word, &slot, active, self.synced_seq)
@@ -248,11 +276,16 @@ impl Inner {
         }
         let old_pair = slot.raw_pairs[idle];
         let seq = self.take_seq(sh, |s| s as u8 != old_pair && s as u8 != live.body.seq as u8)?;
-        let aux = Aux { naming: naming.map(|(name, replaces)| Naming { name: name.to_owned(), seq, replaces }) };
+        let aux =
+            Aux { naming: naming.map(|(name, replaces)| Naming { name: name.to_owned(), seq, replaces }) };
         let aux_extent = self.write_aux(sh, &aux, idx, live.head.generation)?;
         let body = Body { aux: aux_extent, seq, ..live.body };
         if let Some(p) = self.catalog.place(idx) {
-            sh.seam.store(p.map, p.slot_off + slot::BODY_OFF[idle] as u64, &body.encode(idx, live.head.generation));
+            sh.seam.store(
+                p.map,
+                p.slot_off + slot::BODY_OFF[idle] as u64,
+                &body.encode(idx, live.head.generation),
+            );
         }
         let mut durable = word.durable;
         durable[idle] = false;
@@ -279,7 +312,8 @@ impl Inner {
     /// Rule 9. `at_once`: the death is given its own barrier, so the bytes can be reused without waiting for a sync.
     pub(super) fn destroy_record(&mut self, sh: &Shared, idx: u32, at_once: bool) -> Result<()> {
         let Some((mut word, live)) = self.live_with_word(idx)? else { return Ok(()) };
-        let slot = self.catalog.slot(idx).ok_or_else(|| Error::new(Code::Internal, "slot outside the catalog"))?;
+        let slot =
+            self.catalog.slot(idx).ok_or_else(|| Error::new(Code::Internal, "slot outside the catalog"))?;
         let name_hash = match &self.names {
             Some(_) => self.naming_of(&live)?.map(|n| self.hash(&n.name)),
             None => None,
@@ -299,7 +333,10 @@ impl Inner {
             self.free_slots.push(idx);
         } else {
             let seq = self.take_seq(sh, |_| true)?;
-            let place = self.catalog.place(idx).ok_or_else(|| Error::new(Code::Internal, "slot outside the catalog"))?;
+            let place = self
+                .catalog
+                .place(idx)
+                .ok_or_else(|| Error::new(Code::Internal, "slot outside the catalog"))?;
             let dead_off = place.slot_off + slot::DEAD_SEQ_OFF as u64;
             if slot.dead_seq != NOT_DEAD {
                 // A stale dead_seq beside a new DEAD word would make the death durable too early (hole 7).
@@ -353,6 +390,7 @@ impl Inner {
 
     /// The live record of an open object, for callers that hold its slot index.
     pub(super) fn live(&self, idx: u32) -> Result<Live> {
-        self.record(idx)?.ok_or_else(|| Error::new(Code::Destroyed, "the object was destroyed").with("id", idx))
+        self.record(idx)?
+            .ok_or_else(|| Error::new(Code::Destroyed, "the object was destroyed").with("id", idx))
     }
 }

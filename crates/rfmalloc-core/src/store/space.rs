@@ -59,15 +59,23 @@ impl Inner {
             .and_then(|end| end.checked_next_multiple_of(FILE_UNIT))
             .map(|end| end.max(from + FILE_UNIT));
         let no_space = |why: String| {
-            Error::new(Code::NoSpace, format!("no space for {nbytes} more bytes in '{}': {why}", sh.path.display()))
-                .with("nbytes", nbytes)
+            Error::new(
+                Code::NoSpace,
+                format!("no space for {nbytes} more bytes in '{}': {why}", sh.path.display()),
+            )
+            .with("nbytes", nbytes)
         };
         let need = match need {
             Some(end) if end <= sh.limit => end,
             _ if sh.capacity != 0 && sh.limit == sh.capacity => {
-                return Err(no_space(format!("its fixed capacity is {} bytes (sizeGb)", sh.capacity)).with("limit", sh.limit));
+                return Err(no_space(format!("its fixed capacity is {} bytes (sizeGb)", sh.capacity))
+                    .with("limit", sh.limit));
             }
-            _ => return Err(no_space(format!("it may grow to {} bytes (maxSize)", sh.limit)).with("limit", sh.limit)),
+            _ => {
+                return Err(
+                    no_space(format!("it may grow to {} bytes (maxSize)", sh.limit)).with("limit", sh.limit)
+                );
+            }
         };
         let step = (from / 8).clamp(SMALLEST_STEP, LARGEST_STEP).next_multiple_of(FILE_UNIT);
         let generous = need.max((from + step).min(sh.limit));
@@ -77,7 +85,11 @@ impl Inner {
         }
         let to = grown.map_err(|e| {
             let err = Error::io("", &e);
-            if err.code() == Code::NoSpace { no_space(e.to_string()) } else { Error::io("cannot grow the store", &e) }
+            if err.code() == Code::NoSpace {
+                no_space(e.to_string())
+            } else {
+                Error::io("cannot grow the store", &e)
+            }
         })?;
         if let Err(e) = sh.seam.region.map_file(&sh.seam.file, from, to) {
             let _ = sh.seam.shrink(from);
@@ -120,7 +132,10 @@ impl Inner {
         sh.seam.store(&map, extent.off, &header.encode());
         sh.seam.barrier_meta(&map, extent.off, extent.nbytes)?;
         // Last, so that a failure leaves the data mapping whole for whoever gets the extent next.
-        sh.seam.region.blank(extent.off, extent.end()).map_err(|e| Error::io("cannot map a catalog segment", &e))?;
+        sh.seam
+            .region
+            .blank(extent.off, extent.end())
+            .map_err(|e| Error::io("cannot map a catalog segment", &e))?;
         Ok(Segment { off: extent.off, slots, map })
     }
 }

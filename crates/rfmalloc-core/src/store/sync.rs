@@ -112,7 +112,8 @@ impl Shared {
             }
             due => {
                 let wait = due.map_or(Duration::from_secs(1), |d| d - now).min(Duration::from_secs(1));
-                let (state, _) = self.background.wake.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner);
+                let (state, _) =
+                    self.background.wake.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner);
                 !state.stop
             }
         }
@@ -162,7 +163,10 @@ impl Shared {
     /// Starts writing dirty pages back without waiting.
     pub(crate) fn start_writeback(&self) -> Result<()> {
         let len = self.lock_open()?.file_len;
-        self.seam.region.msync(0, len, false).map_err(|e| Error::io("cannot start writing the store back", &e))
+        self.seam
+            .region
+            .msync(0, len, false)
+            .map_err(|e| Error::io("cannot start writing the store back", &e))
     }
 }
 
@@ -188,7 +192,10 @@ impl SyncPoint {
 impl Inner {
     /// After the file's barrier: superblock with `synced_seq = N`, its barrier, then memory follows (rules 2, 5, 12).
     fn finish_sync(&mut self, sh: &Shared, point: &SyncPoint) -> Result<()> {
-        if point.seq > self.synced_seq || point.slots_used > self.sb.slots_used || point.file_len != self.sb.file_len {
+        if point.seq > self.synced_seq
+            || point.slots_used > self.sb.slots_used
+            || point.file_len != self.sb.file_len
+        {
             self.sb.synced_seq = self.sb.synced_seq.max(point.seq);
             self.sb.file_len = point.file_len;
             self.sb.slots_used = self.sb.slots_used.max(point.slots_used);
@@ -263,7 +270,10 @@ impl Inner {
     pub(super) fn extend_lease(&mut self, sh: &Shared) -> Result<()> {
         let lease = self.next_seq.saturating_add(self.lease_step);
         if lease > MAX_SEQ {
-            return Err(Error::new(Code::TooLarge, "the store has used up its 2^56 sequence numbers; copy it to a new file"));
+            return Err(Error::new(
+                Code::TooLarge,
+                "the store has used up its 2^56 sequence numbers; copy it to a new file",
+            ));
         }
         self.sb.lease = lease;
         // Odd steps (hole ii): equal low bits on a reused slot stay unlikely.
@@ -275,7 +285,8 @@ impl Inner {
     /// Rule 13 under the mutex: the record's active version is on stable storage, whatever else is dirty.
     pub(super) fn harden(&mut self, sh: &Shared, idx: u32) -> Result<()> {
         let Some((word, live)) = self.live_with_word(idx)? else { return Ok(()) };
-        let done = self.harden_barriers(sh, idx, &live).and_then(|()| self.set_durable(sh, idx, word, live.which));
+        let done =
+            self.harden_barriers(sh, idx, &live).and_then(|()| self.set_durable(sh, idx, word, live.which));
         self.barrier(sh, done)
     }
 
@@ -354,9 +365,7 @@ impl Store {
     /// # Errors
     /// `IO`, `NO_SPACE`: the sync failed and the store is poisoned; `POISONED`: an earlier one had failed; `CLOSED`.
     pub fn sync(&self) -> Result<()> {
-        let shared = self.shared()?;
-        drop(shared.lock_open()?);
-        shared.sync()
+        self.for_work()?.sync()
     }
 
     /// Starts writing dirty pages back without waiting for them.

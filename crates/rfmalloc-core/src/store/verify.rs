@@ -3,7 +3,7 @@
 //! Superblock copies, the words and slots, attributes, names, overlaps, and the free-space map's own invariants. The bytes are read from
 //! the file, not from the mapping, so stores through a read-only mapping are not mistaken for damage.
 
-use super::{Inner, Mode, Store};
+use super::{Inner, Mode, Shared, Store};
 use crate::error::{Detail, Error, Result};
 use crate::format::slot::{self, Slot};
 use crate::format::superblock::{COPY_OFF, NBYTES, Superblock};
@@ -41,18 +41,23 @@ impl Store {
     /// # Errors
     /// `IO`: the file cannot be read; `CLOSED`. Damage is no error here but an entry of the report.
     pub fn verify(&self) -> Result<VerifyReport> {
-        let sh = self.shared()?;
-        let mut inner = sh.lock_open()?;
+        self.shared()?.verify()
+    }
+}
+
+impl Shared {
+    pub(super) fn verify(&self) -> Result<VerifyReport> {
+        let mut inner = self.lock_open()?;
         let mut report = VerifyReport::default();
         for (i, off) in COPY_OFF.into_iter().enumerate() {
             let mut b = [0u8; NBYTES];
-            sh.seam.file.read_exact_at(&mut b, off).map_err(|e| Error::io("cannot read the header", &e))?;
+            self.seam.file.read_exact_at(&mut b, off).map_err(|e| Error::io("cannot read the header", &e))?;
             if let Err(fault) = Superblock::decode(&b) {
                 report.push("superblock", off, format!("copy {i}: {fault:?}"), None);
             }
         }
-        if sh.mode == Mode::Persistent {
-            inner.verify_records(&sh.seam.file, &mut report)?;
+        if self.mode == Mode::Persistent {
+            inner.verify_records(&self.seam.file, &mut report)?;
             if report.faults.is_empty() {
                 inner.verify_map(&mut report)?;
             }
@@ -75,7 +80,10 @@ impl VerifyReport {
 
     fn push_error(&mut self, place: &'static str, e: &Error) {
         let number = |key| {
-            e.details().iter().find(|(k, _)| *k == key).and_then(|(_, d)| if let Detail::Number(n) = d { Some(*n) } else { None })
+            e.details()
+                .iter()
+                .find(|(k, _)| *k == key)
+                .and_then(|(_, d)| if let Detail::Number(n) = d { Some(*n) } else { None })
         };
         let id = number("id").or_else(|| number("idA")).and_then(|n| u32::try_from(n).ok());
         self.push(place, number("offset").unwrap_or(0), e.message(), id);
@@ -103,7 +111,12 @@ impl Inner {
             match decoded {
                 None => report.push("record", place.word_off, "state word: wrong check bits", Some(idx)),
                 Some(w) if w.state == State::Unused && idx < must_be_used => {
-                    report.push("record", place.word_off, "state word is zero, but the slot was in use", Some(idx));
+                    report.push(
+                        "record",
+                        place.word_off,
+                        "state word is zero, but the slot was in use",
+                        Some(idx),
+                    );
                 }
                 Some(_) => match resolve(raw, &slot, idx, self.trust()) {
                     Resolved::Absent => {}
@@ -126,7 +139,14 @@ impl Inner {
     }
 
     /// A name may stand twice after a kill or power cut inside a replace, until the next named change settles it.
-    fn verify_name(&self, name: String, idx: u32, off: u64, names: &mut HashMap<String, u32>, report: &mut VerifyReport) {
+    fn verify_name(
+        &self,
+        name: String,
+        idx: u32,
+        off: u64,
+        names: &mut HashMap<String, u32>,
+        report: &mut VerifyReport,
+    ) {
         let settled = self.begun && self.names.is_some() && self.losers.is_empty();
         if let Some(other) = names.insert(name, idx)
             && settled

@@ -1,0 +1,252 @@
+//! Objects: make, find, commit, name, destroy, describe; the buffers given to users.
+
+use crate::error::{OrFail, Result, bad_argument, whole};
+use crate::thread;
+use crate::view::{self, Raw};
+use napi::{Either, Env};
+use napi_derive::napi;
+use rfmalloc_core::{Dtype, Handle, MappedFile, Store, Vector, cells};
+use std::path::Path;
+use std::sync::Arc;
+
+/// New temporaries beyond this share of the store's limit (within the bounds) ask the facade for a collection.
+const PRESSURE_SHARE: u64 = 4;
+const PRESSURE_FLOOR: u64 = 16 << 20;
+const PRESSURE_CEILING: u64 = 256 << 20;
+
+fn dtype(code: u8) -> Result<Dtype> {
+    Dtype::from_code(code).ok_or_else(|| bad_argument("unknown type code"))
+}
+
+fn post(token: u32, h: &Handle, pressure: bool) {
+    let f = h.facts();
+    thread::mailbox().write(&[
+        (0, f64::from(token)),
+        (1, f.off as f64),
+        (2, f.nbytes as f64),
+        (3, f64::from(f.cell.0)),
+        (4, f64::from(f.cell.1)),
+        (5, f64::from(f.dtype.code())),
+        (6, f.len as f64),
+        (7, f.id as f64),
+        (8, f.generation as f64),
+        (9, if f.committed { 1.0 } else { 2.0 }),
+        (10, f64::from(u8::from(pressure))),
+        (11, f64::from(f.kind)),
+    ]);
+}
+
+/// The facade object that the thread already has for this object, or 1 with a new token in the mailbox.
+fn found(env: &Env, store: u32, handle: Handle) -> Either<Raw, u32> {
+    if let Some(object) = thread::facade(env, store, handle.serial()) {
+        return Either::A(object);
+    }
+    let vector = Vector::Object(handle);
+    let token = thread::add(store, vector);
+    let _ = thread::object(token, |_, h| {
+        post(token, h, false);
+        Ok(())
+    });
+    Either::B(1)
+}
+
+#[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
+pub fn facts_buffer(env: Env) -> Result<Raw> {
+    thread::mailbox().buffer(&env)
+}
+
+#[napi(js_name = "cells", catch_unwind, ts_return_type = "ArrayBuffer")]
+pub fn cell_chunk(env: Env, chunk: u32) -> Result<Raw> {
+    let cells = cells::chunk(chunk as usize).ok_or_else(|| bad_argument("no such chunk of cells"))?;
+    view::static_buffer(&env, cells)
+}
+
+#[napi(catch_unwind)]
+pub fn names(handle: u32) -> Result<Vec<String>> {
+    thread::store(handle, Store::names)
+}
+
+#[napi(catch_unwind)]
+pub fn has(handle: u32, name: String) -> Result<bool> {
+    thread::store(handle, |s| s.has(&name))
+}
+
+#[napi(catch_unwind, ts_return_type = "object | 1 | undefined")]
+pub fn get_by_name(env: Env, handle: u32, name: String) -> Result<Option<Either<Raw, u32>>> {
+    Ok(thread::store(handle, |s| s.open_name(&name))?.map(|h| found(&env, handle, h)))
+}
+
+#[napi(catch_unwind, ts_return_type = "object | 1")]
+pub fn get_by_id(env: Env, handle: u32, id: f64, generation: f64) -> Result<Either<Raw, u32>> {
+    let (id, generation) = (whole(id, "id")?, whole(generation, "generation")?);
+    Ok(found(&env, handle, thread::store(handle, |s| s.open_id(id, generation))?))
+}
+
+#[napi(catch_unwind, ts_return_type = "object | 1")]
+pub fn get_temporary(env: Env, handle: u32, id: f64, generation: f64) -> Result<Either<Raw, u32>> {
+    get_by_id(env, handle, id, generation)
+}
+
+#[napi(catch_unwind)]
+pub fn reserve(handle: u32, type_code: u8, len: f64, zero: bool) -> Result<()> {
+    let (dtype, len) = (dtype(type_code)?, whole(len, "length")?);
+    let (h, pressure) = thread::store_for_new(handle, |s| {
+        let h = s.reserve(dtype, len, zero)?;
+        let share = (s.max_size() / PRESSURE_SHARE).clamp(PRESSURE_FLOOR, PRESSURE_CEILING);
+        Ok((h, s.temporary_bytes().1 > share))
+    })?;
+    let token = thread::add(handle, Vector::Object(h));
+    thread::object(token, |_, h| {
+        post(token, h, pressure);
+        Ok(())
+    })
+}
+
+#[napi(catch_unwind)]
+pub fn attach(env: Env, token: u32, #[napi(ts_arg_type = "object")] facade: Raw) -> Result<()> {
+    thread::attach(&env, token, &facade)
+}
+
+#[napi(catch_unwind)]
+pub fn commit(token: u32, name: Option<String>, replace: bool) -> Result<()> {
+    thread::object(token, |s, h| {
+        s.commit(h, name.as_deref(), replace)?;
+        post(token, h, false);
+        Ok(())
+    })
+}
+
+#[napi(catch_unwind)]
+pub fn rename(token: u32, name: Option<String>, replace: bool) -> Result<()> {
+    thread::object(token, |s, h| s.rename(h, name.as_deref(), replace))
+}
+
+#[napi(catch_unwind)]
+pub fn destroy(token: u32, at_once: bool) -> Result<bool> {
+    let file = thread::vector(token, |v| {
+        if let Vector::File(f) = v {
+            f.kill();
+        }
+        Ok(matches!(v, Vector::File(_)))
+    })
+    .unwrap_or(false);
+    let done = file
+        || match thread::object(token, |s, h| s.destroy(h, at_once)) {
+            Ok(done) => done,
+            Err(_) if thread::state(token) == "destroyed" => false,
+            Err(e) => return Err(e),
+        };
+    thread::release(token);
+    Ok(done)
+}
+
+#[napi(catch_unwind)]
+pub fn release(token: u32) {
+    thread::release(token);
+}
+
+#[napi(catch_unwind)]
+pub fn name_of(token: u32) -> Result<Option<String>> {
+    thread::vector(token, |v| match v {
+        Vector::Object(h) => h.name(),
+        Vector::File(_) => Ok(None),
+    })
+}
+
+#[napi(catch_unwind)]
+pub fn state_of(token: u32) -> &'static str {
+    thread::state(token)
+}
+
+/// Where an object lies.
+#[napi(object)]
+pub struct NativeDescription {
+    pub catalog_offset: f64,
+    pub payload_offset: f64,
+    pub generation: f64,
+    pub id: f64,
+    pub recoverable: bool,
+    pub dataptr_exposed: bool,
+    pub maybe_dirty: bool,
+}
+
+#[napi(catch_unwind)]
+pub fn describe(token: u32) -> Result<NativeDescription> {
+    thread::vector(token, |v| {
+        let Vector::Object(h) = v else {
+            return Ok(NativeDescription {
+                catalog_offset: 0.0,
+                payload_offset: 0.0,
+                generation: 0.0,
+                id: 0.0,
+                recoverable: false,
+                dataptr_exposed: true,
+                maybe_dirty: true,
+            });
+        };
+        let f = h.facts();
+        let (record_off, pinned) = h.whereabouts()?;
+        Ok(NativeDescription {
+            catalog_offset: record_off as f64,
+            payload_offset: f.off as f64,
+            generation: f.generation as f64,
+            id: f.id as f64,
+            recoverable: record_off != 0,
+            dataptr_exposed: pinned,
+            maybe_dirty: !h.is_read_only(),
+        })
+    })
+}
+
+/// A plain mapped file keeps itself alive under a user's buffer.
+struct FileOwner(#[expect(dead_code, reason = "held for its drop")] Arc<MappedFile>);
+
+#[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
+pub fn user_buffer(env: Env, token: u32, start: f64, nbytes: f64) -> Result<Raw> {
+    let (start, nbytes) = (whole(start, "start")?, whole(nbytes, "nbytes")?);
+    enum Owner {
+        Pin(rfmalloc_core::Pin),
+        File(*mut u8, u64, Arc<MappedFile>),
+    }
+    let owner = thread::vector(token, |v| match v {
+        Vector::Object(h) => h.pin(start, nbytes).map(Owner::Pin),
+        Vector::File(f) => f.window(start, nbytes).map(|p| Owner::File(p, nbytes, Arc::clone(f))),
+    })?;
+    match owner {
+        Owner::Pin(pin) => view::owned_buffer(&env, pin.ptr(), pin.nbytes(), pin),
+        Owner::File(ptr, nbytes, f) => view::owned_buffer(&env, ptr, nbytes, FileOwner(f)),
+    }
+}
+
+#[napi(catch_unwind)]
+pub fn mmap_open(path: String, type_code: u8, len: Option<f64>, read_only: bool) -> Result<()> {
+    let len = len.map(|n| whole(n, "length")).transpose()?;
+    let file = MappedFile::open(Path::new(&path), dtype(type_code)?, len, read_only).or_fail()?;
+    let facts = [
+        (1, 0.0),
+        (2, (file.len() * file.dtype().width()) as f64),
+        (3, f64::from(file.cell().0)),
+        (4, f64::from(file.cell().1)),
+        (5, f64::from(file.dtype().code())),
+        (6, file.len() as f64),
+        (7, 0.0),
+        (8, 0.0),
+        (9, 1.0),
+        (10, 0.0),
+        (11, 0.0),
+    ];
+    let token = thread::add(0, Vector::File(Arc::new(file)));
+    thread::mailbox().write(&facts);
+    thread::mailbox().write(&[(0, f64::from(token))]);
+    Ok(())
+}
+
+#[napi(catch_unwind)]
+pub fn mmap_path(token: u32) -> Result<String> {
+    thread::vector(token, |v| {
+        Ok(match v {
+            Vector::File(f) => f.path().display().to_string(),
+            Vector::Object(_) => String::new(),
+        })
+    })
+}

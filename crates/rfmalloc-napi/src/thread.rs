@@ -1,0 +1,318 @@
+//! What this thread has open: store handles, tokens of objects, the mailbox. One Node environment per thread.
+//!
+//! A token names an object that the thread holds. It lives until its facade object is collected (or, without one, until it is released);
+//! the hold on the object ends earlier when the object is destroyed, its store closed, or a sweep finds the facade unreachable.
+
+use crate::error::{OrFail, Result, bad_argument, fail};
+use crate::view::{self, Mailbox, Raw, WeakObject};
+use napi::Env;
+use rfmalloc_core::{Code, Error, Handle, ObjectState, Store, Vector};
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+/// One open store of this thread.
+pub(crate) struct OpenStore {
+    pub(crate) store: Store,
+    /// `cleanupFmalloc` was called: no new objects; closes with its last token.
+    pub(crate) draining: bool,
+    tokens: u64,
+}
+
+struct Token {
+    vector: Option<Vector>,
+    weak: Option<WeakObject>,
+    store: u32,
+    serial: u64,
+}
+
+#[derive(Default)]
+struct Tables {
+    stores: HashMap<u32, OpenStore>,
+    next_store: u32,
+    tokens: Vec<Option<Token>>,
+    free: Vec<u32>,
+    by_object: HashMap<(u32, u64), u32>,
+    temporaries: Vec<u32>,
+    hooked: bool,
+}
+
+thread_local! {
+    static TABLES: RefCell<Tables> = RefCell::new(Tables::default());
+    /// Leaked: a buffer over it may outlive this thread's destructors.
+    static MAILBOX: &'static Mailbox = Box::leak(Box::new(Mailbox::new()));
+}
+
+pub(crate) fn mailbox() -> &'static Mailbox {
+    MAILBOX.with(|m| *m)
+}
+
+fn with<T>(f: impl FnOnce(&mut Tables) -> T) -> T {
+    TABLES.with(|t| f(&mut t.borrow_mut()))
+}
+
+fn closed() -> napi::Error<crate::error::Status> {
+    fail(&Error::new(Code::Closed, "the runtime is closed; open the file again"))
+}
+
+/// Adds an open store; returns its handle.
+pub(crate) fn add_store(env: &Env, store: Store) -> u32 {
+    with(|t| {
+        if !t.hooked {
+            t.hooked = true;
+            view::on_end(env);
+        }
+        t.next_store += 1;
+        t.stores.insert(t.next_store, OpenStore { store, draining: false, tokens: 0 });
+        t.next_store
+    })
+}
+
+/// Runs `f` with an open store.
+pub(crate) fn store<T>(handle: u32, f: impl FnOnce(&Store) -> rfmalloc_core::Result<T>) -> Result<T> {
+    with(|t| match t.stores.get(&handle) {
+        Some(s) => f(&s.store).or_fail(),
+        None => Err(closed()),
+    })
+}
+
+/// The same for making objects: refused after `cleanupFmalloc`.
+pub(crate) fn store_for_new<T>(handle: u32, f: impl FnOnce(&Store) -> rfmalloc_core::Result<T>) -> Result<T> {
+    with(|t| match t.stores.get(&handle) {
+        Some(s) if !s.draining => f(&s.store).or_fail(),
+        _ => Err(closed()),
+    })
+}
+
+pub(crate) fn is_draining(handle: u32) -> bool {
+    with(|t| t.stores.get(&handle).is_some_and(|s| s.draining))
+}
+
+impl Tables {
+    fn add(&mut self, store: u32, vector: Vector) -> u32 {
+        let (serial, temporary) = match &vector {
+            Vector::Object(h) => (h.serial(), !h.facts().committed),
+            Vector::File(_) => (0, false),
+        };
+        let token = self.free.pop().unwrap_or_else(|| {
+            self.tokens.push(None);
+            self.tokens.len() as u32 - 1
+        });
+        self.tokens[token as usize] = Some(Token { vector: Some(vector), weak: None, store, serial });
+        if serial != 0 {
+            self.by_object.insert((store, serial), token);
+        }
+        if temporary {
+            self.temporaries.push(token);
+        }
+        if let Some(s) = self.stores.get_mut(&store) {
+            s.tokens += 1;
+        }
+        token
+    }
+
+    fn get(&self, token: u32) -> Option<&Token> {
+        self.tokens.get(token as usize)?.as_ref()
+    }
+
+    /// Ends the hold; the token stays while a facade object has it.
+    fn let_go(&mut self, token: u32) -> Option<Vector> {
+        let t = self.tokens.get_mut(token as usize)?.as_mut()?;
+        let vector = t.vector.take()?;
+        let (store, serial, attached) = (t.store, t.serial, t.weak.is_some());
+        if self.by_object.get(&(store, serial)) == Some(&token) {
+            self.by_object.remove(&(store, serial));
+        }
+        if !attached {
+            self.tokens[token as usize] = None;
+            self.free.push(token);
+        }
+        if let Some(s) = self.stores.get_mut(&store) {
+            s.tokens -= 1;
+            if s.draining && s.tokens == 0 {
+                // The last object of a drained store: let it go. An error of the final sync has nobody to go to here.
+                self.stores.remove(&store);
+            }
+        }
+        Some(vector)
+    }
+}
+
+/// Holds a vector; returns its token.
+pub(crate) fn add(store: u32, vector: Vector) -> u32 {
+    with(|t| t.add(store, vector))
+}
+
+/// Runs `f` with the vector behind a token.
+pub(crate) fn vector<T>(token: u32, f: impl FnOnce(&Vector) -> rfmalloc_core::Result<T>) -> Result<T> {
+    with(|t| match t.get(token).and_then(|t| t.vector.as_ref()) {
+        Some(v) => f(v).or_fail(),
+        None => Err(gone(t, token)),
+    })
+}
+
+/// Runs `f` with two vectors.
+pub(crate) fn vectors<T>(
+    a: u32,
+    b: u32,
+    f: impl FnOnce(&Vector, &Vector) -> rfmalloc_core::Result<T>,
+) -> Result<T> {
+    with(|t| match (t.get(a).and_then(|t| t.vector.as_ref()), t.get(b).and_then(|t| t.vector.as_ref())) {
+        (Some(x), Some(y)) => f(x, y).or_fail(),
+        (None, _) => Err(gone(t, a)),
+        (_, None) => Err(gone(t, b)),
+    })
+}
+
+/// Runs `f` with the object behind a token and its store.
+pub(crate) fn object<T>(
+    token: u32,
+    f: impl FnOnce(&Store, &mut Handle) -> rfmalloc_core::Result<T>,
+) -> Result<T> {
+    with(|t| {
+        let Some(Token { vector: Some(Vector::Object(h)), store, .. }) =
+            t.tokens.get_mut(token as usize).and_then(Option::as_mut)
+        else {
+            return Err(gone(t, token));
+        };
+        match t.stores.get(store) {
+            Some(s) => f(&s.store, h).or_fail(),
+            None => Err(closed()),
+        }
+    })
+}
+
+fn gone(t: &Tables, token: u32) -> napi::Error<crate::error::Status> {
+    match t.get(token) {
+        Some(k) if k.store != 0 && !t.stores.contains_key(&k.store) => closed(),
+        Some(_) => fail(&Error::new(Code::Destroyed, "the vector was destroyed; this is a closed handle")),
+        None => bad_argument("no such token"),
+    }
+}
+
+/// Where the object behind a token stands; never fails.
+pub(crate) fn state(token: u32) -> &'static str {
+    with(|t| match t.get(token) {
+        Some(k) => match &k.vector {
+            _ if k.store != 0 && !t.stores.contains_key(&k.store) => ObjectState::Closed.name(),
+            Some(Vector::Object(h)) => h.state().name(),
+            Some(Vector::File(_)) => ObjectState::Committed.name(),
+            None => ObjectState::Destroyed.name(),
+        },
+        None => ObjectState::Destroyed.name(),
+    })
+}
+
+/// Ties a facade object to a token.
+pub(crate) fn attach(env: &Env, token: u32, object: &Raw) -> Result<()> {
+    with(|t| match t.tokens.get_mut(token as usize).and_then(Option::as_mut) {
+        Some(k) if k.weak.is_none() => {
+            k.weak = Some(view::wrap(env, object, token)?);
+            Ok(())
+        }
+        _ => Err(bad_argument("attach: no such token, or attached already")),
+    })
+}
+
+/// The live facade object of an open object in this store handle.
+pub(crate) fn facade(env: &Env, store: u32, serial: u64) -> Option<Raw> {
+    with(|t| {
+        let token = t.by_object.get(&(store, serial))?;
+        t.get(*token)?.weak.as_ref()?.get(env)
+    })
+}
+
+/// A facade object was collected: its token ends. The weak reference is the caller's to delete.
+pub(crate) fn collected(token: u32) -> Option<WeakObject> {
+    let done = TABLES.try_with(|t| {
+        let mut t = t.borrow_mut();
+        let vector = t.let_go(token);
+        let ended = t.tokens.get_mut(token as usize).and_then(Option::take);
+        if ended.is_some() {
+            t.free.push(token);
+        }
+        (vector, ended.and_then(|k| k.weak))
+    });
+    // The vector is dropped here, outside the borrow: the last object of a drained store closes it.
+    done.ok().and_then(|(_, weak)| weak)
+}
+
+/// Ends this thread's hold on an object.
+pub(crate) fn release(token: u32) {
+    drop(with(|t| t.let_go(token)));
+}
+
+/// Lets go of temporaries whose facade objects are unreachable although no finalizer has run yet; returns their bytes.
+pub(crate) fn sweep(env: &Env) -> u64 {
+    let mut freed = 0;
+    let mut dropped = Vec::new();
+    with(|t| {
+        let list = std::mem::take(&mut t.temporaries);
+        for token in list {
+            let Some(k) = t.get(token) else { continue };
+            let Some(Vector::Object(h)) = &k.vector else { continue };
+            if h.facts().committed {
+                continue;
+            }
+            match &k.weak {
+                Some(weak) if weak.is_gone(env) => {
+                    freed += h.facts().nbytes;
+                    dropped.extend(t.let_go(token));
+                }
+                _ => t.temporaries.push(token),
+            }
+        }
+        for s in t.stores.values() {
+            s.store.swept();
+        }
+    });
+    freed
+}
+
+/// Takes a store out and with it every hold of this thread on its objects.
+fn take_store(handle: u32) -> Option<OpenStore> {
+    with(|t| {
+        let s = t.stores.remove(&handle)?;
+        let mut dropped = Vec::new();
+        for token in 0..t.tokens.len() as u32 {
+            if t.get(token).is_some_and(|k| k.store == handle && k.vector.is_some()) {
+                dropped.extend(t.let_go(token));
+            }
+        }
+        Some(s)
+    })
+}
+
+/// Closes a store handle; nothing to do if it is closed.
+pub(crate) fn close(handle: u32) -> Result<()> {
+    match take_store(handle) {
+        Some(s) => s.store.close().or_fail(),
+        None => Ok(()),
+    }
+}
+
+/// R's rule: refuses new objects; closes when the last object is gone. True: closed at once.
+pub(crate) fn drain(handle: u32) -> Result<bool> {
+    let now = with(|t| match t.stores.get_mut(&handle) {
+        Some(s) => {
+            s.draining = true;
+            s.tokens == 0
+        }
+        None => true,
+    });
+    if now {
+        close(handle)?;
+    }
+    Ok(now)
+}
+
+/// The environment ends: everything this thread had open is let go.
+pub(crate) fn ended() {
+    let _ = TABLES.try_with(|t| {
+        let tables = std::mem::take(&mut *t.borrow_mut());
+        drop(tables.tokens);
+        for (_, s) in tables.stores {
+            // The error of a final sync has nobody to go to: the thread is over.
+            let _ = s.store.close();
+        }
+    });
+}
