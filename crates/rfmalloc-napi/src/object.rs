@@ -3,6 +3,7 @@
 use crate::error::{OrFail, Result, bad_argument, whole};
 use crate::thread;
 use crate::view::{self, Raw};
+use napi::bindgen_prelude::Either3;
 use napi::{Either, Env};
 use napi_derive::napi;
 use rfmalloc_core::{Dtype, Handle, MappedFile, Store, Vector, cells};
@@ -72,8 +73,12 @@ pub fn has(handle: u32, name: String) -> Result<bool> {
 }
 
 #[napi(catch_unwind, ts_return_type = "object | 1 | undefined")]
-pub fn get_by_name(env: Env, handle: u32, name: String) -> Result<Option<Either<Raw, u32>>> {
-    Ok(thread::store(handle, |s| s.open_name(&name))?.map(|h| found(&env, handle, h)))
+pub fn get_by_name(env: Env, handle: u32, name: String) -> Result<Either3<Raw, u32, ()>> {
+    Ok(match thread::store(handle, |s| s.open_name(&name))?.map(|h| found(&env, handle, h)) {
+        Some(Either::A(facade)) => Either3::A(facade),
+        Some(Either::B(made)) => Either3::B(made),
+        None => Either3::C(()),
+    })
 }
 
 #[napi(catch_unwind, ts_return_type = "object | 1")]

@@ -28,7 +28,7 @@ pub struct NativeOpen {
 }
 
 /// An opened store.
-#[napi(object)]
+#[napi(object, use_nullable = true)]
 pub struct StoreFacts {
     pub handle: u32,
     pub path: String,
@@ -60,7 +60,7 @@ pub struct NativeInfo {
 }
 
 /// One row of the catalog.
-#[napi(object)]
+#[napi(object, use_nullable = true)]
 pub struct NativeRecord {
     pub record_offset: f64,
     pub generation: u32,
@@ -76,7 +76,7 @@ pub struct NativeRecord {
 }
 
 /// One thing that verify found.
-#[napi(object)]
+#[napi(object, use_nullable = true)]
 pub struct NativeFault {
     #[napi(js_name = "where")]
     pub place: String,
