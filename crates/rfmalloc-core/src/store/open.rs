@@ -293,13 +293,25 @@ fn initialise(file: &File, options: &OpenOptions) -> io::Result<()> {
     platform::sync_file(file)
 }
 
+/// The missing file that symbolic links at `path` lead to: a store is made where a link points, and the link stays.
+fn follow_links(path: &Path) -> PathBuf {
+    let mut place = path.to_owned();
+    // As many as the kernel follows; a loop ends here and is refused by `linkat`.
+    for _ in 0..40 {
+        let Ok(target) = fs::read_link(&place) else { break };
+        place = place.parent().unwrap_or(Path::new("")).join(target);
+    }
+    place
+}
+
 fn create(path: &Path, options: &OpenOptions, mut opening: Opening) -> Result<Option<Opened>> {
-    let dir = match path.parent() {
+    let place = follow_links(path);
+    let dir = match place.parent() {
         Some(p) if !p.as_os_str().is_empty() => p,
         _ => Path::new("."),
     };
     let mut locked = None;
-    let made = platform::publish_new(dir, path, &mut |file| {
+    let made = platform::publish_new(dir, &place, &mut |file| {
         let meta = file.metadata()?;
         // Locked before it has a name, so nobody meets it unlocked.
         rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)?;
@@ -308,18 +320,7 @@ fn create(path: &Path, options: &OpenOptions, mut opening: Opening) -> Result<Op
     });
     let file = match made {
         Ok(file) => file,
-        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
-            if fs::symlink_metadata(path).is_ok_and(|m| m.is_symlink()) && !path.exists() {
-                return Err(Error::new(
-                    Code::NotFound,
-                    format!(
-                        "'{}' is a symbolic link to a missing file; create that file or remove the link",
-                        path.display()
-                    ),
-                ));
-            }
-            return Ok(None);
-        }
+        Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
         Err(e) => return Err(describe_io(path, "create", &e)),
     };
     // The name is durable once the directory is.
