@@ -233,6 +233,7 @@ test('sync makes a copy of the file complete while the store is open', async t =
 
 test('many rounds of open, change, close on one file keep its contents and do not let it grow', t => {
   const file = freshPath(t)
+  // The largest of the first rounds: the vector moves to and fro between two places, and close cuts off a free end.
   let size = 0
   for (let round = 0; round < 60; round++) {
     const store = openFmalloc(file)
@@ -240,9 +241,9 @@ test('many rounds of open, change, close on one file keep its contents and do no
     store.vector('integer', 50_000, { name: 'v', replace: true }).set(0, round)
     t.true(store.verify().ok)
     store.close()
-    if (round === 20) ({ size } = fs.statSync(file))
+    if (round < 6) size = Math.max(size, fs.statSync(file).size)
+    else t.true(fs.statSync(file).size <= size, `round ${round}: the space of replaced vectors is used again`)
   }
-  t.true(fs.statSync(file).size <= size, 'the space of replaced vectors is used again')
 })
 
 test('five thousand small named vectors come back, and verify finds nothing', t => {

@@ -9,8 +9,8 @@ import * as fm from '../../dist/index.js'
 import * as bytes from './bytes.mjs'
 import { codeOf, collect, deadline, until } from './waiting.mjs'
 
-const { source, args } = JSON.parse(process.argv[2])
-
+let begin
+const begun = new Promise(resolve => (begin = resolve))
 const heard = []
 let wake
 function say(message) {
@@ -25,9 +25,11 @@ async function hear() {
   return heard.shift()
 }
 process.on('message', message => {
+  if (message.begin !== undefined) return begin(message.begin)
   heard.push(message.heard)
   wake?.()
 })
+const { source, args } = await begun
 process.channel?.unref()
 
 /** Calls a function given as source. Indirect, so that it sees only the globals and its argument. */

@@ -14,7 +14,7 @@ const MAIN = fileURLToPath(new URL('child-main.mjs', import.meta.url))
  */
 export function start(t, fn, args = {}, options = {}) {
   const { flags = [], env = {}, shell, deadline = 240_000 } = options
-  const argv = ['--expose-gc', '--no-warnings', ...flags, MAIN, JSON.stringify({ source: String(fn), args })]
+  const argv = ['--expose-gc', '--no-warnings', ...flags, MAIN]
   const stdio = ['ignore', 'pipe', 'pipe', 'ipc']
   const environment = { ...process.env, NODE_OPTIONS: '', ...env }
   const child = shell
@@ -23,6 +23,8 @@ export function start(t, fn, args = {}, options = {}) {
         env: environment,
       })
     : spawn(process.execPath, argv, { stdio, env: environment })
+  // By the channel, not as an argument: the system limits those.
+  child.send({ begin: { source: String(fn), args } }, () => {})
 
   const said = []
   const waiting = []
