@@ -4,7 +4,7 @@
  * hold it through here, so the token lives as long as any of them.
  */
 import { dtypeOf, type Dtype } from './dtype.js'
-import { fail } from './errors.js'
+import { fail, quietly } from './errors.js'
 import { Lane } from './lane.js'
 import { cellIndex, cellsOf, STRIDE, WINDOW, type Space } from './memory.js'
 import { FACT, facts, native } from './native.js'
@@ -105,7 +105,9 @@ export class Handle {
 
   /** The name in the store; the last known one of a dead object. */
   get name(): string | null {
-    if (this.alive && this.store !== null) this.#name = native.nameOf(this.token)
+    // Quietly: another thread may destroy the object between the two calls, and metadata never throws.
+    if (this.alive && this.store !== null)
+      this.#name = quietly(() => native.nameOf(this.token) ?? null, this.#name)
     return this.#name
   }
 
@@ -141,7 +143,7 @@ export class Handle {
   /** Id and generation as they are now: another thread may have committed a temporary. */
   identity(): { id: number; generation: number } {
     if (this.alive && this.store !== null) {
-      const now = native.describe(this.token)
+      const now = quietly(() => native.describe(this.token), this)
       this.id = now.id
       this.generation = now.generation
     }
