@@ -106,7 +106,7 @@ export interface Native {
   names(handle: number): string[]
   has(handle: number, name: string): boolean
   /** The live facade object, or 1 with a new token in [facts]. */
-  getByName(handle: number, name: string): object | 1 | undefined
+  getByName(handle: number, name: string): object | 1 | undefined | null
   getById(handle: number, id: number, generation: number): object | 1
   getTemporary(handle: number, id: number, generation: number): object | 1
 

@@ -34,14 +34,14 @@ export function parseBytes(value: unknown, what: string): number {
   return whole
 }
 
-/** An options argument: undefined or null is none; anything but an object with known keys is refused. */
+/** An options argument: undefined is none; anything but an object with known keys is refused. */
 export function checkKeys(
   value: unknown,
   known: readonly string[],
   where: string,
 ): Readonly<Record<string, unknown>> {
-  if (!isGiven(value)) return NO_OPTIONS
-  if (typeof value !== 'object' || Array.isArray(value) || ArrayBuffer.isView(value)) {
+  if (value === undefined) return NO_OPTIONS
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) {
     return fail('ARGUMENT', `${where}: options must be an object, not ${show(value)}`)
   }
   for (const key in value) {

@@ -120,6 +120,8 @@ export function checkRef(ref: unknown): VectorRef {
     fail('UNSUPPORTED', `a reference to a ${r['kind']} cannot be opened yet`)
   }
   require(r['kind'] === 'vector', 'kind', r)
+  if (r['uuid'] === '')
+    fail('UNSUPPORTED', `a plain file has no reference to open: createMmapVector(${show(r['path'])})`)
   require(typeof r['uuid'] === 'string' && /^[0-9a-f-]{32,36}$/.test(r['uuid']), 'uuid', r)
   require(typeof r['path'] === 'string' && !r['path'].includes('\0'), 'path', r)
   require(isCount(r['id'], Number.MAX_SAFE_INTEGER), 'id', r)

@@ -178,7 +178,7 @@ export class Store {
   get(name: string): Stored | undefined {
     const wanted = checkName(name)
     this.#space.checkAccepting()
-    const found = native.getByName(this.#space.handle, wanted)
+    const found = native.getByName(this.#space.handle, wanted) ?? undefined
     return found === undefined ? undefined : this.#materialize(found, wanted)
   }
 
@@ -242,7 +242,7 @@ export class Store {
   delete(name: string): boolean {
     const wanted = checkName(name)
     this.#space.checkCreatable()
-    const found = native.getByName(this.#space.handle, wanted)
+    const found = native.getByName(this.#space.handle, wanted) ?? undefined
     if (found === undefined) return false
     if (found !== 1) return (found as Vector).destroy()
     const token = facts[FACT.token] as number

@@ -154,16 +154,14 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   }
 
   /**
-   * The vector's plain name: frozen, clonable, JSON-safe. Reading it changes nothing. Throws UNSUPPORTED for createMmapVector,
-   * whose file has no uuid.
+   * The vector's plain name: frozen, clonable, JSON-safe. Reading it changes nothing. That of createMmapVector, whose file has no
+   * uuid, only describes; openRef refuses it.
    *
    * @example
    * new Worker(url, { workerData: v.ref })   // in the worker: openRef(workerData)
    */
   get ref(): VectorRef<T> {
-    const { space, store } = this.#handle
-    if (store === null)
-      fail('UNSUPPORTED', 'a plain file has no reference: send its path and createMmapVector() it again')
+    const { space } = this.#handle
     const { id, generation } = this.#handle.identity()
     return Object.freeze({
       uuid: space.uuid,
