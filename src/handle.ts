@@ -143,7 +143,7 @@ export class Handle {
   /** Id and generation as they are now: another thread may have committed a temporary. */
   identity(): { id: number; generation: number } {
     if (this.alive && this.store !== null) {
-      const now = quietly(() => native.describe(this.token), this)
+      const now = quietly<{ id: number; generation: number }>(() => native.describe(this.token), this)
       this.id = now.id
       this.generation = now.generation
     }
