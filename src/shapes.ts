@@ -26,6 +26,7 @@ import type {
   VectorRef,
 } from './types.js'
 import type { Store } from './store.js'
+import { refuseMethods } from './unsupported.js'
 import { Vector } from './vector.js'
 
 export type ColumnInput = Vector | Plain
@@ -168,3 +169,31 @@ export class DataFrame<out C extends Schema = Schema> {
     fail('UNSUPPORTED', `${this.#brand}s are not there yet`)
   }
 }
+
+const MARGINS = ['rowSums', 'colSums', 'rowMeans', 'colMeans'].flatMap(name => [name, `${name}Async`])
+const PRODUCTS = ['matmul', 'crossprod', 'tcrossprod'].flatMap(name => [name, `${name}Async`])
+
+refuseMethods(NdArray.prototype, 'NdArray', {
+  arrays: ['setDimnames', 'cell', 'setCell', 'subset'],
+  'row and column reductions': MARGINS,
+})
+refuseMethods(Matrix.prototype, 'Matrix', {
+  matrices: ['column', 'columns', 'row', 'transpose'],
+  'matrix products': PRODUCTS,
+})
+refuseMethods(List.prototype, 'List', { lists: ['get', 'at', 'set', 'keep', 'destroy', 'toJSON'] })
+refuseMethods(DataFrame.prototype, 'DataFrame', {
+  'data frames': [
+    'column',
+    'row',
+    'pick',
+    'with',
+    'filter',
+    'select',
+    'head',
+    'toArrow',
+    'toJSON',
+    'keep',
+    'destroy',
+  ],
+})
