@@ -6,11 +6,12 @@ import { openFmalloc } from '../dist/index.js'
 import { start } from './helpers/child.mjs'
 import { freshPath, open } from './helpers/files.mjs'
 
-function lookInto(t, file, count) {
+/** Vectors v0 to v<count - 1>, each beginning with its number, but v0 with `first`. */
+function lookInto(t, file, count, first = 0) {
   const store = open(t, file)
   t.is(store.size, count)
   for (let i = 0; i < count; i++)
-    if (store.getVector(`v${i}`).get(0) !== i) t.fail(`v${i} is ${store.getVector(`v${i}`)}`)
+    if (store.getVector(`v${i}`).get(0) !== (i === 0 ? first : i)) t.fail(`v${i} is ${store.getVector(`v${i}`)}`)
   t.deepEqual(store.verify(), { ok: true, faults: [] })
   store.vector('integer', [1], { name: 'afterwards' })
   store.close()
@@ -126,10 +127,13 @@ for (const [title, { end, code = null, signal = null, kill }] of Object.entries(
         const v = store.vector('integer', 4, { name: 'v9' })
         const xs = v.view()
         xs[0] = 9
-        await say('made')
-        await call(args.end, { store, v, xs, fm })
+        // A signal may come as soon as this is said: its handler stands by then.
+        if (!args.killed) await say('made')
+        const ending = call(args.end, { store, v, xs, fm })
+        if (args.killed) await say('made')
+        await ending
       },
-      { file, end: String(end) },
+      { file, end: String(end), killed: kill !== undefined },
     )
     t.is(await child.hear(), 'made')
     if (kill !== undefined) child.kill(kill)
@@ -189,7 +193,10 @@ test('a worker terminated in the middle of its work', async t => {
   lookInto(t, file, size)
 })
 
-for (const [title, end, code] of [
+// Node 20 cannot detach a view: while another thread has the store open, a view that outlived its handle still is of the file.
+const DETACHES = typeof ArrayBuffer.prototype.transfer === 'function'
+
+for (const [title, end, code, first] of [
   ['process.exit', () => process.exit(0), 0],
   [
     'a throw',
@@ -215,6 +222,7 @@ for (const [title, end, code] of [
       process.exit(0)
     },
     0,
+    DETACHES ? 0 : 9,
   ],
 ]) {
   test(`main ends by ${title} beside a live worker`, async t => {
@@ -255,7 +263,7 @@ for (const [title, end, code] of [
     const size = store.size
     store.close()
     t.true(size >= made)
-    lookInto(t, file, size)
+    lookInto(t, file, size, first)
   })
 }
 

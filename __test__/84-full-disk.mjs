@@ -25,7 +25,8 @@ async function fillUp({ fm, args, fs, assert, codeOf }) {
       assert.ok(
         s
           .getVector(`v${i}`)
-          .view()
+          // A copy: a view would keep the bytes from reuse until a turn of the event loop collects it.
+          .toTypedArray()
           .every(x => x === i % 251),
         `v${i}`,
       )

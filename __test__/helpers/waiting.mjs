@@ -10,6 +10,8 @@ export async function collect(rounds = 4) {
     globalThis.gc = vm.runInNewContext('gc')
   }
   for (let i = 0; i < rounds; i++) {
+    // What a WeakRef was made of stays alive until the turn that made it ends.
+    await new Promise(resolve => setImmediate(resolve))
     globalThis.gc()
     await new Promise(resolve => setImmediate(resolve))
     await new Promise(resolve => setTimeout(resolve, 0))
