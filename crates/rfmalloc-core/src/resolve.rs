@@ -158,5 +158,7 @@ pub(crate) fn occupied(raw: u64, slot: &Slot, idx: u32, trust: Trust, out: &mut 
         && list.iter().chain(&out.used).any(|e| !e.is_inside(trust.file_len))
     {
         out.damaged = Some("record points outside the file");
+        out.used.clear();
+        out.retired = None;
     }
 }

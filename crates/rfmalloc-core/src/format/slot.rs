@@ -150,11 +150,15 @@ impl Body {
         if units > u64::MAX / UNIT || aux_off > u64::MAX / UNIT || seq == 0 || seq > MAX_SEQ {
             return None;
         }
+        // The place of an empty extent means nothing, so nobody shall see one.
+        let extent = |off: u64, units: u64| {
+            if units == 0 { Extent::EMPTY } else { Extent { off: off * UNIT, nbytes: units * UNIT } }
+        };
         Some(Self {
-            payload: Extent { off: (off_flags & ((1 << 48) - 1)) * UNIT, nbytes: units * UNIT },
+            payload: extent(off_flags & ((1 << 48) - 1), units),
             flags: (off_flags >> 48) as u16,
             len: u64_at(b, 16),
-            aux: Extent { off: aux_off * UNIT, nbytes: u64::from(u32_at(b, 32)) * UNIT },
+            aux: extent(aux_off, u64::from(u32_at(b, 32))),
             seq,
         })
     }

@@ -41,7 +41,7 @@ impl Inner {
         let was_trusted = self.same_boot;
         let recovered = self.recover(sh, used_end);
         self.barrier(sh, recovered)?;
-        if self.sb.boot_id != sh.boot_id && self.sb.state & CLEAN == 0 {
+        if !was_trusted {
             self.sb.state |= HELD_DISTRUST;
         }
         self.sb.state &= !(CLEAN | POISONED);
@@ -123,11 +123,12 @@ impl Inner {
                 return true;
             }
             match resolve::resolve(raw, &slot, idx, trust) {
-                Resolved::Absent if old.state == State::Live => {
-                    discarded += 1;
+                Resolved::Absent => {
+                    // Dead ones too: a word that outlives its slot's page (dead_seq lost) would revive the object once a sync passes it.
+                    discarded += u64::from(old.state == State::Live);
                     changes.push((idx, Word::free(slot.raw_generation)));
                 }
-                Resolved::Absent | Resolved::Damaged(_) => {}
+                Resolved::Damaged(_) => {}
                 Resolved::Live(live) => {
                     let kept = self.kept_word(&old, &live);
                     if kept != old {

@@ -17,10 +17,13 @@ impl Shared {
             inner = self.wait(inner);
         }
         drop(inner);
+        // After a fork the file and its lock are the parent's: the child only lets go of its mapping.
+        let is_ours = self.pid == std::process::id();
         let poisoned = self.lock().poisoned.is_some();
-        let synced = if poisoned { Ok(()) } else { self.sync() };
+        let synced = if poisoned || !is_ours { Ok(()) } else { self.sync() };
         let mut inner = self.lock();
         let ended = match (&synced, self.mode) {
+            _ if !is_ours => Ok(()),
             (_, Mode::Scratch) => inner.empty_scratch(self),
             (Ok(()), Mode::Persistent) if !poisoned && inner.begun => inner.mark_clean(self),
             _ => Ok(()),
@@ -28,11 +31,17 @@ impl Shared {
         inner.objects.end_all();
         inner.heap = None;
         inner.catalog.segments.clear();
+        // A sync that passed its check before us finds nothing to write into a file that is no longer locked.
+        inner.begun = false;
         drop(inner);
         // After unlocking, a store through a stale view must not reach the file: the mapping goes first.
         let blanked = self.seam.region.close();
-        let unlocked = rustix::fs::flock(&self.seam.file, rustix::fs::FlockOperation::NonBlockingUnlock)
-            .map_err(|e| Error::io("cannot unlock the store", &e.into()));
+        let unlocked = if is_ours {
+            rustix::fs::flock(&self.seam.file, rustix::fs::FlockOperation::NonBlockingUnlock)
+                .map_err(|e| Error::io("cannot unlock the store", &e.into()))
+        } else {
+            Ok(())
+        };
         synced.and(ended).and(blanked).and(unlocked)
     }
 }

@@ -220,26 +220,37 @@ impl Inner {
         self.settle_losers(sh)
     }
 
-    /// A loser that the winner's naming act replaced dies with it; any other one only loses the name (a power cut may have reverted the
-    /// act that took the name away from it, and destroying it would lose data).
+    /// A loser that a later naming act replaced dies of it; any other one only loses the name (a power cut may have reverted the act that
+    /// took the name away from it, and destroying it would lose data). Of several the oldest goes first: whatever interrupts this, the
+    /// act that replaced a loser is still there to say so.
     pub(super) fn settle_losers(&mut self, sh: &Shared) -> Result<()> {
-        if !self.begun {
+        if !self.begun || self.losers.is_empty() {
             return Ok(());
         }
-        while let Some((loser, winner)) = self.losers.last().copied() {
-            let loser_live = self.record(loser)?;
-            let winner_live = self.record(winner)?;
-            if let (Some(l), Some(w)) = (loser_live, winner_live) {
-                let replaced =
-                    self.naming_of(&w)?.and_then(|n| n.replaces) == Some((l.head.id, l.head.generation));
-                if replaced {
-                    self.destroy_record(sh, loser, false)?;
-                } else {
-                    self.change_name(sh, loser, None)?;
+        let mut replaced = Vec::new();
+        let mut order = Vec::new();
+        for (loser, winner) in self.losers.clone() {
+            for idx in [loser, winner] {
+                if let Some(live) = self.record(idx)?
+                    && let Some(n) = self.naming_of(&live)?
+                {
+                    replaced.extend(n.replaces);
+                    if idx == loser {
+                        order.push((n.seq, loser, (live.head.id, live.head.generation)));
+                    }
                 }
             }
-            self.losers.pop();
         }
+        order.sort_unstable();
+        for (_, loser, key) in order {
+            if replaced.contains(&key) {
+                self.destroy_record(sh, loser, false)?;
+            } else {
+                self.change_name(sh, loser, None)?;
+            }
+            self.losers.retain(|(l, _)| *l != loser);
+        }
+        self.losers.clear();
         Ok(())
     }
 

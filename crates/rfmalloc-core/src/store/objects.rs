@@ -418,10 +418,11 @@ impl Store {
         });
         let handle = inner.handle(sh, key)?;
         drop(inner);
-        // The extent is ours: zeroed outside the lock.
+        // The extent is ours: zeroed outside the lock, as an operation, so that a close waits for it.
         let dirty = units - known_zero;
         let from = if zeroed { 0 } else { nbytes };
         if from < dirty {
+            let _operation = handle.begin()?;
             zero(sh, Extent { off: payload.off + from, nbytes: dirty - from });
         }
         Ok(handle)
@@ -440,9 +441,9 @@ impl Store {
         }
         let mut handle = self.reserve(dtype, len, false)?;
         if !bytes.is_empty() {
-            let sh = self.shared()?;
-            sh.seam.region.span(handle.facts.off, handle.facts.nbytes).write(0, bytes);
-            sh.seam.announce(handle.facts.off, handle.facts.nbytes);
+            let operation = handle.begin()?;
+            operation.span().write(0, bytes);
+            operation.wrote(handle.facts.off, 0, handle.facts.nbytes);
         }
         self.commit(&mut handle, name, false)?;
         Ok(handle)
@@ -523,7 +524,8 @@ impl Store {
             Some(idx) => {
                 inner.begin(sh)?;
                 inner.prepare_names(sh)?;
-                inner.destroy_record(sh, idx, at_once)?;
+                // Rule 9: where every commit is durable, so is every death.
+                inner.destroy_record(sh, idx, at_once || sh.full)?;
                 sh.note_commit(&mut inner);
             }
             None => {

@@ -1,7 +1,8 @@
 //! Changing records: create (rule 7), change (8), destroy (9), replace (10). Everything here runs under the store mutex, after `begin`.
 //!
 //! What can fail (space, the lease, a barrier) happens before the first store that matters; from there on the steps are plain stores in
-//! the order of the rules, the state word last.
+//! the order of the rules, the state word last. Space comes first of all: on a full disk it forces a sync, and that must find neither a
+//! sequence nor a slot taken that is not yet written, nor change what a rule has just been told about durability.
 
 use super::find::check_name;
 use super::sync::barrier_slot;
@@ -25,6 +26,9 @@ pub(super) struct NewRecord<'a> {
     pub(super) replace: bool,
 }
 
+/// A name to be given, with id and generation of the object it is taken from; `None`: the name goes.
+type NewName<'a> = Option<(&'a str, Option<(u32, u32)>)>;
+
 /// A slot chosen for a new record, and what stands in it.
 struct Vacancy {
     idx: u32,
@@ -40,12 +44,18 @@ impl Inner {
             Some(name) => self.claim_name(sh, name, new.replace)?,
             None => None,
         };
-        let vacancy = self.take_slot(sh)?;
-        let made = self.write_record(sh, new, &vacancy, replaced);
-        let (generation, hash) = match made {
+        let aux_extent = self.reserve_aux(sh, new.name)?;
+        let made = self.take_slot(sh).and_then(|vacancy| {
+            let written = self.write_record(sh, new, &vacancy, aux_extent, replaced);
+            if written.is_err() {
+                self.return_slot(&vacancy);
+            }
+            written.map(|(generation, hash)| (vacancy.idx, generation, hash))
+        });
+        let (idx, generation, hash) = match made {
             Ok(done) => done,
             Err(e) => {
-                self.return_slot(&vacancy);
+                self.give_back(aux_extent, Fate::Free)?;
                 return Err(e);
             }
         };
@@ -53,17 +63,17 @@ impl Inner {
             names.remove(hash, old);
         }
         if let (Some(_), Some(names)) = (new.name, &mut self.names) {
-            names.insert(hash, vacancy.idx);
+            names.insert(hash, idx);
         }
         if sh.full {
-            self.harden(sh, vacancy.idx)?;
+            self.harden(sh, idx)?;
         }
         if let Some(old) = replaced {
             // Rule 10: an ordinary death, after the new record stands.
             self.destroy_record(sh, old, false)?;
         }
         self.note_commit_if_unsynced(sh);
-        Ok((vacancy.idx, generation))
+        Ok((idx, generation))
     }
 
     fn note_commit_if_unsynced(&mut self, sh: &Arc<Shared>) {
@@ -134,6 +144,7 @@ impl Inner {
         sh: &Shared,
         new: &NewRecord<'_>,
         v: &Vacancy,
+        aux_extent: Extent,
         replaced: Option<u32>,
     ) -> Result<(u32, u64)> {
         let replaces = match replaced {
@@ -150,7 +161,7 @@ impl Inner {
         })?;
         let generation = seq as u32;
         let aux = Aux { naming: new.name.map(|name| Naming { name: name.to_owned(), seq, replaces }) };
-        let aux_extent = self.write_aux(sh, &aux, v.idx, generation)?;
+        self.write_aux(sh, &aux, v.idx, generation, aux_extent);
         let hash = new.name.map_or(0, |n| self.hash(n));
         let body = Body { payload: new.payload, flags: 0, len: new.len, aux: aux_extent, seq };
         let head = Head {
@@ -186,20 +197,21 @@ impl Inner {
         Ok((generation, hash))
     }
 
-    /// Writes attributes into a fresh extent; empty when there are none.
-    fn write_aux(&mut self, sh: &Shared, aux: &Aux, id: u32, generation: u32) -> Result<Extent> {
-        if aux.is_empty() {
-            return Ok(Extent::EMPTY);
+    /// Space for the attributes of an object with this name; empty when there are none.
+    fn reserve_aux(&mut self, sh: &Shared, name: Option<&str>) -> Result<Extent> {
+        match Aux::nbytes_with(name) {
+            0 => Ok(Extent::EMPTY),
+            n => self.allocate(sh, n).map(|(e, _)| e),
         }
-        let mut bytes = std::mem::take(&mut self.scratch_buf);
-        aux.encode(id, generation, &mut bytes);
-        let extent = self.allocate(sh, (bytes.len() as u64).next_multiple_of(UNIT));
-        if let Ok((e, _)) = &extent {
-            sh.seam.region.span(e.off, e.nbytes).write(0, &bytes);
-            sh.seam.announce(e.off, e.nbytes);
+    }
+
+    /// Writes attributes into the extent reserved for them.
+    fn write_aux(&mut self, sh: &Shared, aux: &Aux, id: u32, generation: u32, extent: Extent) {
+        aux.encode(id, generation, &mut self.scratch_buf);
+        if !extent.is_empty() {
+            sh.seam.region.span(extent.off, extent.nbytes).write(0, &self.scratch_buf);
+            sh.seam.announce(extent.off, extent.nbytes);
         }
-        self.scratch_buf = bytes;
-        extent.map(|(e, _)| e)
     }
 
     /// Names, renames or (`None`) unnames a record; with `replace`, the object that had the name is destroyed after the change stands.
@@ -244,13 +256,16 @@ impl Inner {
     }
 
     /// Rule 8 with new attributes: the idle body is written, then the word flips.
-    #[expect(clippy::type_complexity, reason = "a name and what it replaces, at two call sites")]
-    pub(super) fn change_name(
-        &mut self,
-        sh: &Shared,
-        idx: u32,
-        naming: Option<(&str, Option<(u32, u32)>)>,
-    ) -> Result<()> {
+    pub(super) fn change_name(&mut self, sh: &Shared, idx: u32, naming: NewName<'_>) -> Result<()> {
+        let aux_extent = self.reserve_aux(sh, naming.map(|(name, _)| name))?;
+        let changed = self.change_body(sh, idx, naming, aux_extent);
+        if changed.is_err() {
+            self.give_back(aux_extent, Fate::Free)?;
+        }
+        changed
+    }
+
+    fn change_body(&mut self, sh: &Shared, idx: u32, naming: NewName<'_>, aux_extent: Extent) -> Result<()> {
         let Some((word, live)) = self.live_with_word(idx)? else {
             return Err(Error::new(Code::Destroyed, "the object was destroyed").with("id", idx));
         };
@@ -278,7 +293,7 @@ impl Inner {
         let seq = self.take_seq(sh, |s| s as u8 != old_pair && s as u8 != live.body.seq as u8)?;
         let aux =
             Aux { naming: naming.map(|(name, replaces)| Naming { name: name.to_owned(), seq, replaces }) };
-        let aux_extent = self.write_aux(sh, &aux, idx, live.head.generation)?;
+        self.write_aux(sh, &aux, idx, live.head.generation, aux_extent);
         let body = Body { aux: aux_extent, seq, ..live.body };
         if let Some(p) = self.catalog.place(idx) {
             sh.seam.store(

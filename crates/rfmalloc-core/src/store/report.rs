@@ -168,7 +168,7 @@ fn summarise(rows: &[RecordRow]) -> Summary {
         match r.state {
             "committed" => {
                 s.committed += 1;
-                s.active_payload_bytes += r.payload_nbytes;
+                s.active_payload_bytes = s.active_payload_bytes.saturating_add(r.payload_nbytes);
                 if r.recoverable {
                     s.recoverable += 1;
                 } else {
@@ -180,14 +180,15 @@ fn summarise(rows: &[RecordRow]) -> Summary {
             }
             "tombstone" => {
                 s.tombstoned += 1;
-                s.tombstoned_payload_bytes += r.payload_nbytes;
+                s.tombstoned_payload_bytes = s.tombstoned_payload_bytes.saturating_add(r.payload_nbytes);
             }
             _ => s.unknown += 1,
         }
     }
     spans.sort_unstable();
     s.committed_payload_gaps_bytes = spans.windows(2).map(|w| w[1].0.saturating_sub(w[0].1)).sum();
-    s.potentially_reclaimable_payload_bytes = s.tombstoned_payload_bytes + s.committed_payload_gaps_bytes;
+    s.potentially_reclaimable_payload_bytes =
+        s.tombstoned_payload_bytes.saturating_add(s.committed_payload_gaps_bytes);
     s
 }
 

@@ -145,6 +145,8 @@ impl Shared {
         drop(inner);
         let synced = self.seam.sync_all();
         let mut inner = self.lock();
+        // The system reports a lost page to one caller per descriptor: a barrier that failed meanwhile may have taken our error.
+        let synced = synced.and_then(|()| self.check_writable(&inner));
         let done = match (synced, point) {
             (Ok(()), Some(point)) => inner.finish_sync(self, &point),
             (r, _) => r,
@@ -238,8 +240,13 @@ impl Inner {
     pub(super) fn poison(&mut self, sh: &Shared, why: &Error) {
         if self.poisoned.is_none() {
             self.poisoned = Some(why.message().to_owned());
-            if self.begun {
-                self.sb.state |= superblock::POISONED;
+            // Before rule 3 has been done, what is seen of the copies need not be on disk: the write below must not tear the only good one.
+            let known = self.begun
+                || COPY_OFF
+                    .into_iter()
+                    .all(|off| sh.seam.barrier_meta(&sh.seam.header, off, superblock::NBYTES as u64).is_ok());
+            if known && sh.mode == Mode::Persistent {
+                self.sb.state = self.sb.state & !superblock::CLEAN | superblock::POISONED;
                 let _ = self.write_superblock(sh);
             }
         }
@@ -299,9 +306,10 @@ impl Inner {
         self.barrier_links(sh)
     }
 
+    /// The link of a segment stands in the header of the one before it; the first needs none.
     fn barrier_links(&mut self, sh: &Shared) -> Result<()> {
         while self.durable_links < self.catalog.segments.len() {
-            let s = &self.catalog.segments[self.durable_links];
+            let s = &self.catalog.segments[self.durable_links.saturating_sub(1)];
             sh.seam.barrier_meta(&s.map, s.off, slot::NBYTES as u64)?;
             self.durable_links += 1;
         }
@@ -381,11 +389,13 @@ impl Store {
         let sh = self.shared()?;
         let operation = handle.begin()?;
         loop {
-            let inner = sh.lock_open()?;
+            let mut inner = sh.lock_open()?;
             sh.check_writable(&inner)?;
             let Some(idx) = inner.record_of(handle)? else {
                 return Err(Error::new(Code::Argument, "a temporary cannot be synced; keep() it first"));
             };
+            // The D bit is a mutation like any other (rule 3).
+            inner.begin(sh)?;
             let Some((_, live)) = inner.live_with_word(idx)? else { return Err(handle.destroyed_error()) };
             drop(inner);
             // B1 without the mutex: other work goes on.
