@@ -15,7 +15,11 @@ const NAMES: usize = 1_000_000;
 fn peak_mib() -> f64 {
     fs::read_to_string("/proc/self/status")
         .ok()
-        .and_then(|s| s.lines().find(|l| l.starts_with("VmHWM:")).and_then(|l| l.split_whitespace().nth(1)?.parse().ok()))
+        .and_then(|s| {
+            s.lines()
+                .find(|l| l.starts_with("VmHWM:"))
+                .and_then(|l| l.split_whitespace().nth(1)?.parse().ok())
+        })
         .map_or(0.0, |kib: f64| kib / 1024.0)
 }
 
@@ -141,10 +145,20 @@ fn main() {
     let folder = std::env::temp_dir().join(format!("rfmalloc-bench-{}", std::process::id()));
     fs::create_dir_all(&folder).expect("temporary folder");
     let path = folder.join("bench.fm");
-    line("create small named vectors", runs(3, || create(&path)), "M/s", "8 doubles, 10^6 names, fresh file, growth included");
+    line(
+        "create small named vectors",
+        runs(3, || create(&path)),
+        "M/s",
+        "8 doubles, 10^6 names, fresh file, growth included",
+    );
     let (opened, derived): (Vec<f64>, Vec<f64>) = (0..5).map(|_| open_get_derive(&path)).unzip();
     line("open with 10^6 names and first get", opened, "ms", "same process, hot page cache");
-    line("derive the free map of 10^6 records", derived, "s", "first allocation after open, its barriers included");
+    line(
+        "derive the free map of 10^6 records",
+        derived,
+        "s",
+        "first allocation after open, its barriers included",
+    );
     line("fill 400 MB of fresh numeric", runs(5, || fill(&path)), "s", "create and fill");
     line("ranged sync of one vector", ranged_sync(&path), "ms", "512 MiB of unrelated dirty pages");
     let (barriers, steps) = growth(&path);

@@ -9,7 +9,7 @@ use crate::dtype::Dtype;
 use crate::error::{Code, Error, Result};
 use crate::mapped::MappedFile;
 use crate::region::{PageAdvice, RawBytes, Span};
-use crate::store::{Handle, Operation};
+use crate::store::{Handle, Operation, Pin};
 use std::sync::Arc;
 
 /// Elements per block.
@@ -300,20 +300,34 @@ impl Vector {
         span.advise(advice).map_err(|e| Error::io("cannot advise the system", &e))
     }
 
-    /// Work that reads payload bytes `[start, end)` into memory, for another thread to run. The object cannot be destroyed meanwhile.
+    /// Work that reads payload bytes `[start, end)` into memory, for another thread to run. It pins the bytes as a buffer does, so the
+    /// object may be destroyed and the store closed meanwhile.
     ///
     /// # Errors
     /// As [`Vector::advise`].
     pub fn prefetching(&self, start: u64, end: u64) -> Result<PrefetchWork> {
         let (guard, span) = self.byte_part(start, end)?;
-        Ok(PrefetchWork { _guard: guard, span })
+        drop(guard);
+        Ok(match self {
+            Self::Object(h) => {
+                let pin = h.pin(start, end - start)?;
+                PrefetchWork { span: Span::foreign(pin.ptr(), pin.nbytes(), false), _owner: Keeper::Pin(pin) }
+            }
+            Self::File(f) => PrefetchWork { span, _owner: Keeper::File(Arc::clone(f)) },
+        })
     }
 }
 
 /// See [`Vector::prefetching`].
 pub struct PrefetchWork {
-    _guard: Guard,
     span: Span,
+    _owner: Keeper,
+}
+
+#[expect(dead_code, reason = "held for their drops")]
+enum Keeper {
+    Pin(Pin),
+    File(Arc<MappedFile>),
 }
 
 impl PrefetchWork {

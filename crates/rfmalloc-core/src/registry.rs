@@ -86,7 +86,17 @@ pub(crate) fn all() -> Vec<Arc<Shared>> {
         .collect()
 }
 
-/// The store with this uuid that is open in the process, if any: its path.
+/// A new handle on the store with this uuid that the process has open, whatever its path; `None`: not open.
+pub fn open_uuid(uuid: &str) -> Option<Store> {
+    let wanted = uuid::Uuid::parse_str(uuid).ok()?.into_bytes();
+    let mut opening = opening();
+    let table = opening.table.get_or_insert_default();
+    let shared =
+        table.values().find(|e| e.openers > 0 && e.shared.uuid == wanted).map(|e| Arc::clone(&e.shared))?;
+    Some(opening.open(shared))
+}
+
+/// The path of the store with this uuid that the process has open, if any.
 pub fn path_of(uuid: &str) -> Option<std::path::PathBuf> {
     let wanted = uuid::Uuid::parse_str(uuid).ok()?.into_bytes();
     all().into_iter().find(|s| s.uuid == wanted).map(|s| s.path.clone())

@@ -218,9 +218,17 @@ pub fn user_buffer(env: Env, token: u32, start: f64, nbytes: f64) -> Result<Raw>
         Vector::File(f) => f.window(start, nbytes).map(|p| Owner::File(p, nbytes, Arc::clone(f))),
     })?;
     match owner {
-        Owner::Pin(pin) => view::owned_buffer(&env, pin.ptr(), pin.nbytes(), pin),
+        Owner::Pin(pin) => thread::list_buffer(thread::store_of(token), |number| {
+            view::listed_buffer(&env, pin.ptr(), pin.nbytes(), pin, number)
+        }),
         Owner::File(ptr, nbytes, f) => view::owned_buffer(&env, ptr, nbytes, FileOwner(f)),
     }
+}
+
+/// The live buffers that `userBuffer` made in this thread over the store's file, through any handle.
+#[napi(catch_unwind, ts_return_type = "ArrayBuffer[]")]
+pub fn user_buffers(env: Env, handle: u32) -> Vec<Raw> {
+    thread::buffers(&env, handle)
 }
 
 #[napi(catch_unwind)]

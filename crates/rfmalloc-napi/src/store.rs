@@ -56,7 +56,6 @@ pub struct NativeInfo {
     pub runtime_open: bool,
     pub nbytes: f64,
     pub max_size: f64,
-    pub named: f64,
 }
 
 /// One row of the catalog.
@@ -190,7 +189,6 @@ pub fn store_info(handle: u32) -> Result<NativeInfo> {
             runtime_open: !draining,
             nbytes: i.nbytes as f64,
             max_size: s.max_size() as f64,
-            named: s.named_count()? as f64,
         })
     })
 }
@@ -278,6 +276,12 @@ pub fn exit_sync() {
 #[napi(catch_unwind)]
 pub fn sweep(env: Env) -> f64 {
     thread::sweep(&env) as f64
+}
+
+/// A handle of this thread on the store with this uuid that the process has open; opens no file.
+#[napi(catch_unwind)]
+pub fn store_by_uuid(env: Env, uuid: String) -> Option<StoreFacts> {
+    rfmalloc_core::registry::open_uuid(&uuid).map(|s| facts(&env, s, false))
 }
 
 /// The path under which a store with this uuid is open in the process.

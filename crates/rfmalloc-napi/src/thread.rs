@@ -5,10 +5,10 @@
 
 use crate::error::{OrFail, Result, bad_argument, fail};
 use crate::view::{self, Mailbox, Raw, WeakObject};
+use hashbrown::HashMap;
 use napi::Env;
 use rfmalloc_core::{Code, Error, Handle, ObjectState, Store, Vector};
 use std::cell::RefCell;
-use std::collections::HashMap;
 
 /// One open store of this thread.
 pub(crate) struct OpenStore {
@@ -33,8 +33,14 @@ struct Tables {
     free: Vec<u32>,
     by_object: HashMap<(u32, u64), u32>,
     temporaries: Vec<u32>,
+    /// Buffers given to the user and not yet collected: number → (file, weak reference).
+    buffers: HashMap<u64, (FileId, WeakObject)>,
+    next_buffer: u64,
     hooked: bool,
 }
+
+/// Device and inode.
+type FileId = (u64, u64);
 
 thread_local! {
     static TABLES: RefCell<Tables> = RefCell::new(Tables::default());
@@ -266,6 +272,35 @@ pub(crate) fn sweep(env: &Env) -> u64 {
         }
     });
     freed
+}
+
+/// Makes a buffer for the user by `make(number)` and lists it under the store's file.
+pub(crate) fn list_buffer(store: u32, make: impl FnOnce(u64) -> Result<(Raw, WeakObject)>) -> Result<Raw> {
+    let (number, file) = with(|t| {
+        t.next_buffer += 1;
+        (t.next_buffer, t.stores.get(&store).map_or((0, 0), |s| s.store.file_id()))
+    });
+    let (buffer, weak) = make(number)?;
+    with(|t| t.buffers.insert(number, (file, weak)));
+    Ok(buffer)
+}
+
+/// A listed buffer's finalizer runs; the weak reference is the caller's to delete.
+pub(crate) fn buffer_gone(number: u64) -> Option<WeakObject> {
+    TABLES.try_with(|t| t.borrow_mut().buffers.remove(&number)).ok().flatten().map(|(_, weak)| weak)
+}
+
+/// The reachable buffers of this thread over the file of an open store.
+pub(crate) fn buffers(env: &Env, store: u32) -> Vec<Raw> {
+    with(|t| {
+        let Some(file) = t.stores.get(&store).map(|s| s.store.file_id()) else { return Vec::new() };
+        t.buffers.values().filter(|(f, _)| *f == file).filter_map(|(_, weak)| weak.get(env)).collect()
+    })
+}
+
+/// The store handle of a token; 0: a plain file.
+pub(crate) fn store_of(token: u32) -> u32 {
+    with(|t| t.get(token).map_or(0, |k| k.store))
 }
 
 /// Takes a store out and with it every hold of this thread on its objects.

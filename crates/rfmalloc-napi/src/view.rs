@@ -68,8 +68,14 @@ impl Mailbox {
     }
 }
 
-/// An external buffer; `owner` keeps the memory alive and is dropped by the finalizer.
-fn external(env: &Env, ptr: *mut u8, nbytes: usize, owner: Option<Box<dyn Send>>) -> Result<Raw> {
+/// What an external buffer's finalizer gets: what keeps the memory, and the buffer's number in this thread's list (0: not listed).
+struct Owner {
+    memory: Box<dyn Send>,
+    number: u64,
+}
+
+/// An external buffer; its owner keeps the memory alive and is dropped by the finalizer.
+fn external(env: &Env, ptr: *mut u8, nbytes: usize, owner: Option<Owner>) -> Result<Raw> {
     let mut value = ptr::null_mut();
     let hint = owner.map_or(ptr::null_mut(), |o| Box::into_raw(Box::new(o)).cast::<c_void>());
     // SAFETY: 1. `ptr` is mapped for `nbytes` until `owner` is dropped (or for ever without one); 2. the finalizer gets the hint once.
@@ -88,7 +94,7 @@ fn external(env: &Env, ptr: *mut u8, nbytes: usize, owner: Option<Box<dyn Send>>
     }
     if !hint.is_null() {
         // SAFETY: no buffer was made, so the finalizer will not run: the box is still ours.
-        drop(unsafe { Box::from_raw(hint.cast::<Box<dyn Send>>()) });
+        drop(unsafe { Box::from_raw(hint.cast::<Owner>()) });
     }
     clear_exception(env);
     let e = if status == sys::Status::napi_no_external_buffers_allowed {
@@ -113,14 +119,20 @@ unsafe extern "C" fn drop_owner(env: sys::napi_env, _data: *mut c_void, hint: *m
         return;
     }
     // SAFETY: `hint` is the box made in `external`, given to this finalizer once.
-    let owner = unsafe { Box::from_raw(hint.cast::<Box<dyn Send>>()) };
+    let owner = unsafe { Box::from_raw(hint.cast::<Owner>()) };
+    if let Ok(Some(WeakObject(reference))) =
+        std::panic::catch_unwind(|| crate::thread::buffer_gone(owner.number))
+    {
+        // SAFETY: the reference was made for this buffer in this environment and is deleted once.
+        unsafe { sys::napi_delete_reference(env, reference) };
+    }
     // SAFETY: `env` is the environment that runs this finalizer.
     if unsafe { is_ending(env) } {
         // The thread ends. A buffer transferred to another thread may still be in use there: the memory stays.
         std::mem::forget(owner);
         return;
     }
-    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || drop(owner)));
+    let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(move || drop(owner.memory)));
 }
 
 /// Whether JavaScript can no longer run in this environment: then a finalizer does not prove that its buffer was collected.
@@ -146,7 +158,29 @@ pub(crate) fn owned_buffer<T: Send + 'static>(env: &Env, ptr: *mut u8, nbytes: u
     if ptr.is_null() || nbytes == 0 {
         return Err(bad_argument("an external buffer needs at least one byte"));
     }
-    external(env, ptr, nbytes as usize, Some(Box::new(owner)))
+    external(env, ptr, nbytes as usize, Some(Owner { memory: Box::new(owner), number: 0 }))
+}
+
+/// The same for a buffer that goes to the user: the thread's list can find it again while it is reachable.
+pub(crate) fn listed_buffer<T: Send + 'static>(
+    env: &Env,
+    ptr: *mut u8,
+    nbytes: u64,
+    owner: T,
+    number: u64,
+) -> Result<(Raw, WeakObject)> {
+    if ptr.is_null() || nbytes == 0 {
+        return Err(bad_argument("an external buffer needs at least one byte"));
+    }
+    let buffer = external(env, ptr, nbytes as usize, Some(Owner { memory: Box::new(owner), number }))?;
+    let mut reference = ptr::null_mut();
+    // SAFETY: `buffer` is a value of the current call; a reference of count 0 is weak.
+    let status = unsafe { sys::napi_create_reference(env.raw(), buffer.0, 0, &raw mut reference) };
+    if status == sys::Status::napi_ok {
+        Ok((buffer, WeakObject(reference)))
+    } else {
+        Err(bad_argument("no weak reference"))
+    }
 }
 
 /// A buffer over memory that is never freed.

@@ -96,10 +96,10 @@ impl Inner {
     pub(super) fn find(&mut self, name: &str) -> Result<Option<u32>> {
         if self.names.is_none() {
             self.lookups += 1;
-            if self.lookups <= SCANS {
+            // A damaged record prevents the index, but must not take the other names with it.
+            if self.lookups <= SCANS || self.build_names().is_err() {
                 return self.find_by_scan(name);
             }
-            self.build_names()?;
         }
         Ok(self.find_in_index(name))
     }

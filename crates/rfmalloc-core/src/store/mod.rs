@@ -243,6 +243,11 @@ impl Store {
         self.closed.load(Ordering::Acquire)
     }
 
+    /// Device and inode of the file.
+    pub fn file_id(&self) -> (u64, u64) {
+        self.shared.key
+    }
+
     /// Two handles on the same open file.
     pub fn is_same_file(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
