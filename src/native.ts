@@ -60,7 +60,6 @@ export interface NativeInfo {
   runtimeOpen: boolean
   nbytes: number
   maxSize: number
-  named: number
 }
 
 export interface NativeDescription {

@@ -384,7 +384,7 @@ export function drainStore(store: Store): void {
 export function runtimeInfo(store: Store): Diagnosis['runtime'] {
   const space = spaceOf(store)
   if (!space.open) fail('CLOSED', `runtime is closed: ${store.path}`)
-  const { nbytes: _nbytes, maxSize: _maxSize, named: _named, ...runtime } = native.storeInfo(space.handle)
+  const { nbytes: _nbytes, maxSize: _maxSize, ...runtime } = native.storeInfo(space.handle)
   return runtime
 }
 
