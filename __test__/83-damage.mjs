@@ -1,5 +1,6 @@
 // Damaged files: an error that says what and where, or correct data; never a crash, never a change to the file, never silence.
-// RFMALLOC_DAMAGE=all opens every damaged file both read-only and writable; by default each byte of the slots is tried in one of the two modes.
+// RFMALLOC_DAMAGE=all damages one byte at a time and opens every damaged file both read-only and writable. By default most bytes of state
+// words and slots are flipped in sixteen records at once, each of which must then read as it was or be named by verify().
 
 import fs from 'node:fs'
 import test from 'ava'
@@ -15,14 +16,30 @@ const SEED = Number(process.env.RFMALLOC_SEED ?? 1)
 const LONG = 900_000
 const FLIPPED = 500 // vectors in the store whose bytes are flipped: they fill the first segment
 
+const MASKS = [0x01, 0x80, 0xff, 0x10, 0x55, 0x02]
+
 /** One flip of each byte in [from, to), with a mask chosen by the seed. */
-function flips(from, to, near = () => undefined, oneMode = false) {
+function flips(from, to, near = () => undefined) {
   const rng = random(SEED ^ from)
-  const masks = [0x01, 0x80, 0xff, 0x10, 0x55, 0x02]
-  return Array.from({ length: to - from }, (_, i) => {
-    const modes = oneMode && !ALL ? rng.pick(['readOnly', 'writable']) : undefined
-    return ['flip', from + i, rng.pick(masks), near(from + i), modes]
-  })
+  return Array.from({ length: to - from }, (_, i) => ['flip', from + i, rng.pick(MASKS), near(from + i)])
+}
+
+const TOGETHER = 16
+const STEP = format.FIRST_SLOTS / TOGETHER
+
+/** A flip of each byte of all first slots (or state words) from `from`, `size` bytes each: alone in one of STEP, else in sixteen at once. */
+function flipsOfRecords(from, size) {
+  const rng = random(SEED ^ from)
+  const cases = []
+  for (let byte = 0; byte < STEP * size; byte++) {
+    const first = Math.floor(byte / size)
+    const slots = Array.from({ length: TOGETHER }, (_, k) => first + k * STEP)
+    const at = slots.map((_, k) => from + byte + k * STEP * size)
+    const masks = at.map(() => rng.pick(MASKS))
+    if (ALL || first === 0) cases.push(...at.map((where, k) => ['flip', where, masks[k], slots[k]]))
+    else cases.push(['flip', at, masks, slots.filter(i => i < FLIPPED), rng.pick(['readOnly', 'writable'])])
+  }
+  return cases
 }
 
 test.serial('a store of 2000 vectors cut at every 4 KiB', async t => {
@@ -46,7 +63,7 @@ test.serial('every byte of both superblocks flipped: the other copy serves, noth
     flips(at, at + format.SUPERBLOCK_BYTES, byte => byte % FLIPPED),
   )
   const { problems, tally } = await damage(t, base, FLIPPED, cases)
-  t.log(`${cases.length} flips: ${JSON.stringify(tally)}`)
+  t.log(`${cases.length} cases: ${JSON.stringify(tally)}`)
   t.deepEqual(problems, [])
   t.is(tally.refused, 0, 'one copy of two is enough')
   t.is(tally.unreadable + tally.absent, 0)
@@ -57,27 +74,25 @@ test.serial('every byte of the header of the first catalog segment flipped', asy
   const base = storeToDamage(t, FLIPPED)
   const cases = flips(format.SEGMENT_AT, format.STATES_AT, byte => byte % FLIPPED)
   const { problems, tally } = await damage(t, base, FLIPPED, cases)
-  t.log(`${cases.length} flips: ${JSON.stringify(tally)}`)
+  t.log(`${cases.length} cases: ${JSON.stringify(tally)}`)
   t.deepEqual(problems, [])
 })
 
 test.serial('every byte of the state words of the first catalog segment flipped', async t => {
   t.timeout(LONG)
   const base = storeToDamage(t, FLIPPED)
-  const slot = byte => Math.floor((byte - format.STATES_AT) / format.STATE_BYTES)
-  const cases = flips(format.STATES_AT, format.SLOTS_AT, slot)
+  const cases = flipsOfRecords(format.STATES_AT, format.STATE_BYTES)
   const { problems, tally } = await damage(t, base, FLIPPED, cases)
-  t.log(`${cases.length} flips: ${JSON.stringify(tally)}`)
+  t.log(`${cases.length} cases: ${JSON.stringify(tally)}`)
   t.deepEqual(problems, [])
 })
 
 test.serial('every byte of the slots of the first catalog segment flipped', async t => {
   t.timeout(LONG)
   const base = storeToDamage(t, FLIPPED)
-  const slot = byte => Math.floor((byte - format.SLOTS_AT) / format.SLOT_BYTES)
-  const cases = flips(format.SLOTS_AT, format.SEGMENT_END, slot, true)
+  const cases = flipsOfRecords(format.SLOTS_AT, format.SLOT_BYTES)
   const { problems, tally } = await damage(t, base, FLIPPED, cases)
-  t.log(`${cases.length} flips: ${JSON.stringify(tally)}`)
+  t.log(`${cases.length} cases: ${JSON.stringify(tally)}`)
   t.deepEqual(problems, [])
 })
 
@@ -161,25 +176,63 @@ test('two records over the same bytes: verify names both, allocation is refused,
   store.vector('integer', [4, 5, 6], { name: 'b' })
   store.close()
   const bytes = fs.readFileSync(store.path)
-  // The second slot becomes a copy of the first one's body, with the checksum of its own identity missing: damage either way.
-  const slot = i =>
-    bytes.subarray(format.SLOTS_AT + i * format.SLOT_BYTES, format.SLOTS_AT + (i + 1) * format.SLOT_BYTES)
-  slot(0).copy(slot(1), 32, 32, 128)
+  // The second record's payload becomes the first one's, with a right checksum.
+  const payload = Buffer.alloc(16)
+  format.rewriteBody(bytes, 0, body => void body.copy(payload, 0, 0, 16))
+  format.rewriteBody(bytes, 1, body => void payload.copy(body))
   const file = fileWith(t, bytes)
   const damaged = open(t, file, { readOnly: true })
   const report = damaged.verify()
   t.false(report.ok)
-  t.true(report.faults.length > 0)
-  for (const fault of report.faults) {
-    t.is(typeof fault.where, 'string')
-    t.is(typeof fault.what, 'string')
-    t.true(Number.isSafeInteger(fault.offset))
-  }
+  t.deepEqual(
+    report.faults.map(({ where, offset }) => [where, typeof offset]),
+    [['overlap', 'number']],
+  )
+  t.regex(report.faults[0].what, /record 0 .*record 1 |record 1 .*record 0 /)
   t.deepEqual(damaged.getVector('a').toArray(), [1, 2, 3])
+  t.deepEqual(damaged.getVector('b').toArray(), [1, 2, 3])
   damaged.close()
   const writable = open(t, file)
-  refuses(t, () => writable.vector('integer', [1]), 'CORRUPT')
+  refuses(t, () => writable.vector('integer', [1]), 'CORRUPT', /record 0 .*record 1 |record 1 .*record 0 /)
   t.deepEqual(writable.getVector('a').toArray(), [1, 2, 3])
+  writable.close()
+  t.true(fs.readFileSync(file).equals(bytes))
+})
+
+test('a damaged record takes no other with it, and its bytes are not handed out: the file grows', t => {
+  const store = freshStore(t)
+  for (let i = 0; i < 100; i++) store.vector('integer', [i, i, i], { name: `v${i}` })
+  store.close()
+  const bytes = fs.readFileSync(store.path)
+  bytes[format.SLOTS_AT + 7 * format.SLOT_BYTES + 40] ^= 1
+  const file = fileWith(t, bytes)
+  const damaged = open(t, file)
+  for (let round = 0; round < 2; round++) {
+    for (let i = 0; i < 100; i++) {
+      if (i === 7) refuses(t, () => damaged.getVector('v7'), 'CORRUPT', /record 7/)
+      else t.is(damaged.getVector(`v${i}`).get(1), i)
+    }
+  }
+  t.deepEqual(
+    damaged.verify().faults.map(({ where, id }) => [where, id]),
+    [['record', 7]],
+  )
+  t.is(damaged.diagnose().summary.unknownRecords, 1)
+  t.is(damaged.allocations().filter(({ state }) => state === 'unknown').length, 1)
+  // Any name may be the damaged record's.
+  refuses(t, () => damaged.keys(), 'CORRUPT')
+  refuses(t, () => damaged.vector('integer', 3, { name: 'new' }), 'CORRUPT')
+  const added = damaged.vector('integer', [1, 2, 3])
+  const [row] = damaged.allocations()
+  t.is(row.generation, added.ref.generation)
+  t.true(row.payloadOffset >= bytes.length)
+  damaged.close()
+  t.true(
+    fs
+      .readFileSync(file)
+      .subarray(format.SEGMENT_END, bytes.length)
+      .equals(bytes.subarray(format.SEGMENT_END)),
+  )
 })
 
 test('a newer version is refused as such, with both superblocks well formed, and stays as it was', t => {

@@ -3,8 +3,9 @@
 // a crash it names the culprit.
 //
 // A case is right when opening throws a coded error, or every vector reads as it was, or the reading of one throws a coded error. A
-// vector that is silently absent is right only if verify() tells of damage. The file's bytes must be the same afterwards, always:
-// nothing here asks for a change.
+// vector that is silently absent is right only if verify() tells of damage. Where a case damages several records at once, verify()
+// must name each one that does not read, and no record beside them may suffer. The file's bytes must be the same afterwards,
+// always: nothing here asks for a change.
 
 import fs from 'node:fs'
 import { isFmallocError, openFmalloc } from '../../dist/index.js'
@@ -37,7 +38,8 @@ function sameAs(wanted) {
 function chosen(near, seed) {
   if (everything || near === undefined) return expected.keys()
   const rng = random(seed)
-  const set = new Set([near - 1, near, near + 1, rng.below(count), rng.below(count)])
+  const beside = Array.isArray(near) ? near : [near - 1, near, near + 1]
+  const set = new Set([...beside, rng.below(count), rng.below(count)])
   return [...set].filter(i => i >= 0 && i < count)
 }
 
@@ -55,22 +57,27 @@ function look(what, readOnly, wanted, near, seed) {
   }
   tally.opened++
   let absent = 0
+  /** Whether `fn` threw. */
   const attempt = (which, fn) => {
     try {
       fn()
+      return false
     } catch (error) {
       if (!isFmallocError(error)) problems.push(`${what}: ${which} threw ${error.name} ${error.message}`)
       else if (error.code === 'ERR_FMALLOC_NOT_FOUND') absent++
       else tally.unreadable++
+      return true
     }
   }
+  const lost = []
   for (const i of chosen(near, seed)) {
     const { name, type, bits } = expected[i]
-    attempt(name, () => {
+    const threw = attempt(name, () => {
       const v = store.getVector(name)
       if (v.type !== type || !sameBits(v.toTypedArray(), bits))
         problems.push(`${what}: ${name} reads wrong: ${v}`)
     })
+    if (threw) lost.push(i)
   }
   attempt('keys', () => {
     const keys = [...store.keys()]
@@ -85,6 +92,13 @@ function look(what, readOnly, wanted, near, seed) {
     tally.absent++
     if (report.ok) problems.push(`${what}: ${absent} vectors are silently absent`)
   }
+  if (Array.isArray(near)) {
+    for (const i of lost) {
+      if (!near.includes(i)) problems.push(`${what}: ${expected[i].name}, which is whole, does not read`)
+      if (!report.faults?.some(({ id }) => id === i))
+        problems.push(`${what}: ${expected[i].name} does not read, and verify does not name it`)
+    }
+  }
   attempt('close', () => store.close())
   const changed = sameAs(wanted)
   if (changed) problems.push(`${what}: opened ${readOnly ? 'read-only' : 'writable'}, and ${changed}`)
@@ -93,22 +107,20 @@ function look(what, readOnly, wanted, near, seed) {
 for (const [n, [kind, a, b, near, modes]] of cases.entries()) {
   fs.writeSync(progressFd, `${n}\n`.padEnd(12), 0)
   const what = kind === 'cut' ? `cut at ${a}` : `byte ${a} ^ ${b}`
-  let wanted
-  if (kind === 'cut') {
-    fs.ftruncateSync(fd, a)
-    wanted = bytes.subarray(0, a)
-  } else {
-    wanted = bytes
-    wanted[a] ^= b
-    fs.writeSync(fd, wanted, a, 1, a)
+  // A flip of several bytes has a list of places and one of masks.
+  const flip = () => {
+    for (const [i, at] of [a].flat().entries()) {
+      bytes[at] ^= [b].flat()[i]
+      fs.writeSync(fd, bytes, at, 1, at)
+    }
   }
+  if (kind === 'cut') fs.ftruncateSync(fd, a)
+  else flip()
+  const wanted = kind === 'cut' ? bytes.subarray(0, a) : bytes
   if (modes !== 'writable') look(`${what}, read-only`, true, wanted, near, n)
   if (modes !== 'readOnly') look(`${what}, writable`, false, wanted, near, n)
   if (kind === 'cut') fs.writeSync(fd, bytes, 0, bytes.length, 0)
-  else {
-    bytes[a] ^= b
-    fs.writeSync(fd, bytes, a, 1, a)
-  }
+  else flip()
   if (sameAs(bytes)) {
     fs.ftruncateSync(fd, 0)
     fs.writeSync(fd, bytes, 0, bytes.length, 0)

@@ -33,7 +33,7 @@ export function storeToDamage(t, count) {
 /**
  * Runs `cases` in `parts` processes at once. Returns { problems, tally }; a crash of one is a problem that names its case.
  * A case: ['cut', size] or ['flip', offset, mask, near, modes]; `near`: the vector to read, undefined: all; `modes`: 'readOnly',
- * 'writable', or undefined for both.
+ * 'writable', or undefined for both. A flip of several bytes at once has lists of offsets, masks, and damaged vectors.
  */
 export async function damage(t, base, count, cases, { parts = 2, everything = false } = {}) {
   const directory = path.dirname(base)
