@@ -7,8 +7,9 @@ import { checkLength, COMPLEX, isImportable, isTypedArray, type Dtype } from './
 import { fail, isFmallocError, show } from './errors.js'
 import { collectGarbage } from './gc.js'
 import { Handle } from './handle.js'
+import { Lane } from './lane.js'
 import type { Space } from './memory.js'
-import { FACT, facts, native } from './native.js'
+import { FACT, facts, native, staging } from './native.js'
 import { checkFlag, checkKeys, isGiven } from './options.js'
 import { convert, type Notes } from './scalar.js'
 import { spaceOf, type Store } from './store.js'
@@ -87,6 +88,28 @@ export function build(
   return vector
 }
 
+const stagedLanes = new Map<number, Lane>()
+
+/** The staging page as elements of a type. */
+function stagedLane(dtype: Dtype): Lane {
+  let lane = stagedLanes.get(dtype.code)
+  if (lane === undefined) {
+    lane = new Lane(dtype.code, staging, 0, 0, staging.byteLength / dtype.width)
+    stagedLanes.set(dtype.code, lane)
+  }
+  return lane
+}
+
+/** A committed vector of a few values: staged, then made in one call. */
+function putSmall(place: Place, dtype: Dtype, source: readonly unknown[], notes: Notes): Vector {
+  const lane = stagedLane(dtype)
+  const { length } = source
+  for (let k = 0; k < length; k++) lane.write(k, convert(dtype.code, source[k], notes, k))
+  const space = spaceOf(place.store)
+  native.put(space.handle, dtype.code, length, place.name, place.replace)
+  return adopt(new Handle(space, place.store, place.name))
+}
+
 /** Makes the facade object of a fresh token and ties them together. */
 export function adopt(handle: Handle): Vector {
   const vector = makeVector(handle, 0, handle.length)
@@ -141,6 +164,11 @@ export function createVector(
     return build(placeIn(store, raw, true), dtype, length, zero)
   }
   const notes: Notes = { mask: 0 }
+  if (Array.isArray(source) && source.length * dtype.width <= staging.byteLength) {
+    const vector = putSmall(placeIn(store, raw, true), dtype, source, notes)
+    warnMask(notes.mask, operation)
+    return vector
+  }
   const filler = fillerOf(dtype, source, notes, operation)
   const place = placeIn(store, raw, true)
   const { length, fill } = filler()

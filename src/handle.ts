@@ -173,7 +173,6 @@ export class Handle {
   /** The buffers users see. */
   buffers(): PayloadBuffers {
     return (this.#buffers ??= new PayloadBuffers(this.token, this.nbytes, buffer => {
-      this.space.users.add(buffer)
       if (this.store !== null) keepOpen.set(buffer, this.store)
     }))
   }

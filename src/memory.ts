@@ -104,7 +104,7 @@ export class Space {
     this.accepting = false
     this.users.spaces.delete(this)
     for (const other of this.users.spaces) other.#noticeEnd()
-    if (this.users.spaces.size === 0) this.users.detachAll()
+    if (this.users.spaces.size === 0) this.users.detachAll(this.handle)
     for (const buffer of this.#made) native.detach(buffer)
     this.#made.length = 0
     this.#segments.length = 0

@@ -75,13 +75,15 @@ export interface NativeDescription {
 /** The binding. */
 export interface Native {
   factsBuffer(): ArrayBuffer
+  /** A page written here and read there: the elements of a small vector. */
+  stagingBuffer(): ArrayBuffer
   /** Liveness cells of all objects, 65 536 int32 a chunk; private to the facade. */
   cells(chunk: number): ArrayBuffer
 
   storeOpen(path: string, o: NativeOpen): StoreFacts
   storeAnonymous(dir: string): StoreFacts
-  /** The path under which some thread of the process has a store with this uuid open. */
-  openPath(uuid: string): string | null | undefined
+  /** A new handle on the store with this uuid that some thread of the process has open; opens no file. */
+  storeByUuid(uuid: string): StoreFacts | null | undefined
   storeClose(handle: number): void
   storeDrain(handle: number): boolean
   storeSyncNow(handle: number): number
@@ -111,6 +113,8 @@ export interface Native {
 
   /** [facts] */
   reserve(handle: number, type: number, len: number, zero: boolean): void
+  /** A committed vector whose elements are the first bytes of the staging page. [facts] */
+  put(handle: number, type: number, len: number, name: string | null, replace: boolean): void
   /** Weakly ties the facade object to its token. */
   attach(token: number, facade: object): void
   /** [facts 7, 8, 9] */
@@ -121,6 +125,8 @@ export interface Native {
   nameOf(token: number): string | null
   stateOf(token: number): 'committed' | 'temporary' | 'destroyed' | 'closed'
   describe(token: number): NativeDescription
+  /** The live buffers that userBuffer made in this thread over the store's file. */
+  userBuffers(handle: number): ArrayBuffer[]
   /** An external buffer over payload bytes; pins the extent until it is collected. */
   userBuffer(token: number, start: number, nbytes: number): ArrayBuffer
 
@@ -194,6 +200,9 @@ export const native: Native = wrap(load())
 
 /** The mailbox of this thread: read it at once after a [facts] call, before anything else runs. */
 export const facts = new Float64Array(native.factsBuffer())
+
+/** The staging page of this thread. */
+export const staging = native.stagingBuffer()
 
 // Node 26: the first detach of any buffer in a thread leaves loops that were already hot several times slower for good. Detach one
 // before any can be.

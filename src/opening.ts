@@ -26,6 +26,12 @@ export function openStore(path: string, options: NativeOpen): Store {
   return enter(native.storeOpen(path, options))
 }
 
+/** A handle of this thread on the store with this uuid that some thread of the process has open. */
+export function joinStore(uuid: string): Store | undefined {
+  const known = native.storeByUuid(uuid)
+  return known ? enter(known) : undefined
+}
+
 /** An unlinked scratch file in `tmpDir`. */
 export function openAnonymous(): Store {
   return enter(native.storeAnonymous(option('tmpDir')))

@@ -4,10 +4,10 @@
  */
 import { knownType, LENGTH_MAX } from './dtype.js'
 import { fail, isFmallocError, show } from './errors.js'
-import { native, type NativeOpen } from './native.js'
+import { type NativeOpen } from './native.js'
 import { checkKeys, checkPath, isGiven, parseOpen } from './options.js'
 import type { DataFrame, List, Matrix } from './shapes.js'
-import { findOpen, openStore } from './opening.js'
+import { findOpen, openStore, joinStore } from './opening.js'
 import { getById, type Store } from './store.js'
 import { TEMPORARY_ID } from './handle.js'
 import type { DataFrameRef, ListRef, OpenRefOptions, Schema, Type, VectorRef } from './types.js'
@@ -68,10 +68,7 @@ function resolveIn(store: Store, ref: VectorRef, readOnly: unknown): Vector {
   return resolve(store, ref)
 }
 
-/**
- * Opens the file of a reference. Where another thread has it open, that thread's path, mode and readOnly count unless the caller gave
- * others; a reference does not say them.
- */
+/** Opens the store of a reference: the one that another thread has open, else the file. */
 function openFor(
   path: string,
   open: NativeOpen,
@@ -79,23 +76,25 @@ function openFor(
   anywhere: boolean,
   given: Readonly<Record<string, unknown>>,
 ): Store {
-  const elsewhere = anywhere ? (native.openPath(ref.uuid) ?? undefined) : undefined
-  const modes: NativeOpen[] = [open]
-  if (!isGiven(given['mode']) && ref.temporary) modes.push({ ...open, mode: 'scratch' })
-  if (!isGiven(given['readOnly']) && elsewhere !== undefined)
-    modes.push(...modes.map(o => ({ ...o, readOnly: true })))
-  const from = elsewhere ?? path
-  if (from === '') fail('STALE_REF', 'the reference names an anonymous scratch file that is gone')
-  let refused: unknown
-  for (const mode of modes) {
-    try {
-      return openStore(from, mode)
-    } catch (e) {
-      if (!isFmallocError(e, 'ERR_FMALLOC_MODE')) throw e
-      refused ??= e
-    }
+  const joined = anywhere ? joinStore(ref.uuid) : undefined
+  if (joined !== undefined) {
+    const wrongMode = isGiven(given['mode']) && given['mode'] !== joined.mode
+    const wrongAccess = isGiven(given['readOnly']) && given['readOnly'] !== joined.readOnly
+    if (!wrongMode && !wrongAccess) return joined
+    joined.close()
+    fail(
+      'MODE',
+      `${joined.path} is open as a ${joined.readOnly ? 'read-only' : 'writable'} ${joined.mode} store in this process`,
+    )
   }
-  throw refused
+  if (path === '') fail('STALE_REF', 'the reference names an anonymous scratch file that is gone')
+  try {
+    return openStore(path, open)
+  } catch (e) {
+    // A reference does not say the mode of its file.
+    if (!isFmallocError(e, 'ERR_FMALLOC_MODE') || isGiven(given['mode']) || !ref.temporary) throw e
+    return openStore(path, { ...open, mode: 'scratch' })
+  }
 }
 
 function resolve(store: Store, ref: VectorRef): Vector {

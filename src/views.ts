@@ -19,32 +19,21 @@ type Transferable = ArrayBuffer & { transfer?: () => ArrayBuffer }
 
 const moved = new WeakMap<ArrayBuffer, ArrayBuffer>()
 
-/** The users' buffers of one store in this thread. Held weakly: a buffer dies with its last view. */
+/** The handles of this thread on one store. Its users' buffers are listed natively: a WeakRef here would keep them to the end of the job. */
 export class UserBuffers {
   /** Handles of this thread on the store that are not closed. */
   readonly spaces = new Set<Space>()
-  #refs: WeakRef<ArrayBuffer>[] = []
-  #pruneAt = 64
 
-  add(buffer: ArrayBuffer): void {
-    if (this.#refs.length >= this.#pruneAt) {
-      this.#refs = this.#refs.filter(ref => ref.deref() !== undefined)
-      this.#pruneAt = Math.max(64, 2 * this.#refs.length)
-    }
-    this.#refs.push(new WeakRef(buffer))
-  }
-
-  detachAll(): void {
-    for (const ref of this.#refs) {
-      const buffer: Transferable | undefined = ref.deref()
-      if (buffer?.transfer === undefined) continue
+  /** The last handle closes: views get length 0 where the runtime can do it. */
+  detachAll(handle: number): void {
+    for (const buffer of native.userBuffers(handle) as Transferable[]) {
+      if (buffer.transfer === undefined) return
       try {
         moved.set(buffer, buffer.transfer())
       } catch {
         // A buffer somebody locked stays attached and reads zeros, as on Node 20.
       }
     }
-    this.#refs = []
   }
 }
 

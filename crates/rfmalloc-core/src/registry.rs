@@ -95,9 +95,3 @@ pub fn open_uuid(uuid: &str) -> Option<Store> {
         table.values().find(|e| e.openers > 0 && e.shared.uuid == wanted).map(|e| Arc::clone(&e.shared))?;
     Some(opening.open(shared))
 }
-
-/// The path of the store with this uuid that the process has open, if any.
-pub fn path_of(uuid: &str) -> Option<std::path::PathBuf> {
-    let wanted = uuid::Uuid::parse_str(uuid).ok()?.into_bytes();
-    all().into_iter().find(|s| s.uuid == wanted).map(|s| s.path.clone())
-}

@@ -6,7 +6,7 @@ use crate::view::{self, Raw};
 use napi::bindgen_prelude::Either3;
 use napi::{Either, Env};
 use napi_derive::napi;
-use rfmalloc_core::{Dtype, Handle, MappedFile, Store, Vector, cells};
+use rfmalloc_core::{Dtype, Handle, MappedFile, ObjectFacts, Store, Vector, cells};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,7 +20,10 @@ fn dtype(code: u8) -> Result<Dtype> {
 }
 
 fn post(token: u32, h: &Handle, pressure: bool) {
-    let f = h.facts();
+    post_facts(token, &h.facts(), pressure);
+}
+
+fn post_facts(token: u32, f: &ObjectFacts, pressure: bool) {
     thread::mailbox().write(&[
         (0, f64::from(token)),
         (1, f.off as f64),
@@ -42,18 +45,33 @@ fn found(env: &Env, store: u32, handle: Handle) -> Either<Raw, u32> {
     if let Some(object) = thread::facade(env, store, handle.serial()) {
         return Either::A(object);
     }
-    let vector = Vector::Object(handle);
-    let token = thread::add(store, vector);
-    let _ = thread::object(token, |_, h| {
-        post(token, h, false);
-        Ok(())
-    });
+    let facts = handle.facts();
+    let token = thread::add(store, Vector::Object(handle));
+    post_facts(token, &facts, false);
     Either::B(1)
 }
 
 #[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
 pub fn facts_buffer(env: Env) -> Result<Raw> {
     thread::mailbox().buffer(&env)
+}
+
+#[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
+pub fn staging_buffer(env: Env) -> Result<Raw> {
+    thread::mailbox().staging_buffer(&env)
+}
+
+/// A committed vector whose elements are the first bytes of the staging page.
+#[napi(catch_unwind)]
+pub fn put(handle: u32, type_code: u8, len: f64, name: Option<String>, replace: bool) -> Result<()> {
+    let (dtype, len) = (dtype(type_code)?, whole(len, "length")?);
+    let h = thread::mailbox().with_staged(len.saturating_mul(dtype.width()), |bytes| {
+        thread::store_for_new(handle, |s| s.put(dtype, len, bytes, name.as_deref(), replace))
+    })??;
+    let facts = h.facts();
+    let token = thread::add(handle, Vector::Object(h));
+    post_facts(token, &facts, false);
+    Ok(())
 }
 
 #[napi(js_name = "cells", catch_unwind, ts_return_type = "ArrayBuffer")]
@@ -100,11 +118,10 @@ pub fn reserve(handle: u32, type_code: u8, len: f64, zero: bool) -> Result<()> {
         let share = (s.max_size() / PRESSURE_SHARE).clamp(PRESSURE_FLOOR, PRESSURE_CEILING);
         Ok((h, s.temporary_bytes().1 > share))
     })?;
+    let facts = h.facts();
     let token = thread::add(handle, Vector::Object(h));
-    thread::object(token, |_, h| {
-        post(token, h, pressure);
-        Ok(())
-    })
+    post_facts(token, &facts, pressure);
+    Ok(())
 }
 
 #[napi(catch_unwind)]

@@ -283,9 +283,3 @@ pub fn sweep(env: Env) -> f64 {
 pub fn store_by_uuid(env: Env, uuid: String) -> Option<StoreFacts> {
     rfmalloc_core::registry::open_uuid(&uuid).map(|s| facts(&env, s, false))
 }
-
-/// The path under which a store with this uuid is open in the process.
-#[napi(catch_unwind)]
-pub fn open_path(uuid: String) -> Option<String> {
-    rfmalloc_core::registry::path_of(&uuid).map(|p| p.display().to_string())
-}

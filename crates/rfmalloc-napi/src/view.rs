@@ -45,26 +45,46 @@ impl ToNapiValue for Raw {
     }
 }
 
-/// Sixteen numbers shared with the facade: written here, read there.
-pub(crate) struct Mailbox(Box<UnsafeCell<[f64; 16]>>);
+/// Memory shared with the facade: sixteen numbers written here and read there, and a page written there and read here.
+pub(crate) struct Mailbox {
+    facts: Box<UnsafeCell<[f64; 16]>>,
+    staging: Box<UnsafeCell<[u8; STAGING]>>,
+}
+
+/// Bytes of a small vector's elements that need no array of their own.
+const STAGING: usize = 4096;
 
 impl Mailbox {
     pub(crate) fn new() -> Self {
-        Self(Box::new(UnsafeCell::new([0.0; 16])))
+        Self { facts: Box::new(UnsafeCell::new([0.0; 16])), staging: Box::new(UnsafeCell::new([0; STAGING])) }
+    }
+
+    /// Runs `f` with the first `nbytes` staged bytes.
+    pub(crate) fn with_staged<T>(&self, nbytes: u64, f: impl FnOnce(&[u8]) -> T) -> Result<T> {
+        if nbytes > STAGING as u64 {
+            return Err(bad_argument("more bytes than the staging page has"));
+        }
+        // SAFETY: 1. one thread owns the mailbox; 2. no JavaScript runs during the call, so nobody writes the page.
+        Ok(f(unsafe { std::slice::from_raw_parts(self.staging.get().cast::<u8>(), nbytes as usize) }))
+    }
+
+    /// A buffer over the staging page.
+    pub(crate) fn staging_buffer(&self, env: &Env) -> Result<Raw> {
+        external(env, self.staging.get().cast(), STAGING, None)
     }
 
     pub(crate) fn write(&self, values: &[(usize, f64)]) {
         for (i, v) in values {
             if *i < 16 {
                 // SAFETY: 1. one thread owns the mailbox; 2. JavaScript reads it only between calls; 3. no reference to the array exists.
-                unsafe { self.0.get().cast::<f64>().add(*i).write(*v) }
+                unsafe { self.facts.get().cast::<f64>().add(*i).write(*v) }
             }
         }
     }
 
     /// A buffer over the mailbox. The box is leaked by the caller's thread state living as long as the environment.
     pub(crate) fn buffer(&self, env: &Env) -> Result<Raw> {
-        external(env, self.0.get().cast(), size_of::<[f64; 16]>(), None)
+        external(env, self.facts.get().cast(), size_of::<[f64; 16]>(), None)
     }
 }
 

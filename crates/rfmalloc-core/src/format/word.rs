@@ -124,12 +124,23 @@ pub(crate) fn name_tag(hash: u64) -> u16 {
 }
 
 /// The 64-bit hash behind [`name_tag`] and the names index.
-pub(crate) fn name_hash(seed: &[u8; 16], name: &str) -> u64 {
-    let mut h = 0xcbf2_9ce4_8422_2325u64;
-    for b in seed.iter().chain(name.as_bytes()) {
-        h = (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3);
-    }
+pub(crate) fn name_hash(seed: NameSeed, name: &str) -> u64 {
+    let h = fnv1a(seed.0, name.as_bytes());
     h ^ h >> 29
+}
+
+/// The hash's state after the store's seed, computed once per store.
+#[derive(Clone, Copy)]
+pub(crate) struct NameSeed(u64);
+
+impl NameSeed {
+    pub(crate) fn new(seed: &[u8; 16]) -> Self {
+        Self(fnv1a(0xcbf2_9ce4_8422_2325, seed))
+    }
+}
+
+fn fnv1a(state: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(state, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]

@@ -11,6 +11,23 @@
 //! - `drop_cache(file)`: asks the system to forget clean cached pages of the file.
 //! - `overcommit_is_strict()`: reserved memory counts against a limit, so reservations must be `PROT_NONE`.
 
+use std::sync::Once;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that changes in a child process made by `fork`; asking costs no system call.
+pub(crate) fn process_epoch() -> u64 {
+    static WATCH: Once = Once::new();
+    static FORKS: AtomicU64 = AtomicU64::new(0);
+    extern "C" fn in_child() {
+        FORKS.fetch_add(1, Ordering::Relaxed);
+    }
+    WATCH.call_once(|| {
+        // SAFETY: the handler only touches an atomic, and the library is never unloaded. Out of memory leaves forks unnoticed.
+        unsafe { libc::pthread_atfork(None, None, Some(in_child)) };
+    });
+    FORKS.load(Ordering::Relaxed)
+}
+
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[path = "linux.rs"]
 mod os;

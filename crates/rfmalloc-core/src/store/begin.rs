@@ -156,7 +156,7 @@ impl Inner {
             durable[1 - live.which] = false;
         }
         let tag = match self.read_aux(live) {
-            Ok(aux) => aux.naming.map_or(0, |n| word::name_tag(word::name_hash(&self.sb.tag_seed, &n.name))),
+            Ok(aux) => aux.naming.map_or(0, |n| word::name_tag(self.hash(&n.name))),
             Err(_) => old.tag,
         };
         Word { state: State::Live, active: live.which, durable, pair: live.body.seq as u8, tag, ..*old }

@@ -4,6 +4,7 @@ use super::{Inner, Mode, Shared};
 use crate::error::{Error, Result};
 use crate::format::superblock::CLEAN;
 use crate::format::{FILE_UNIT, HEADER_BYTES};
+use crate::platform;
 use crate::store::open::CREATION_NBYTES;
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ impl Shared {
         }
         drop(inner);
         // After a fork the file and its lock are the parent's: the child only lets go of its mapping.
-        let is_ours = self.pid == std::process::id();
+        let is_ours = self.process == platform::process_epoch();
         let poisoned = self.lock().poisoned.is_some();
         let synced = if poisoned || !is_ours { Ok(()) } else { self.sync() };
         let mut inner = self.lock();

@@ -89,7 +89,7 @@ impl Inner {
     }
 
     pub(super) fn hash(&self, name: &str) -> u64 {
-        word::name_hash(&self.sb.tag_seed, name)
+        word::name_hash(self.name_seed, name)
     }
 
     /// The slot of the object with this name.

@@ -41,8 +41,10 @@ pub(crate) use objects::Operation;
 use crate::catalog::Catalog;
 use crate::error::{Code, Error, Result};
 use crate::format::superblock::Superblock;
+use crate::format::word::NameSeed;
 use crate::heap::Heap;
 use crate::names::Names;
+use crate::platform;
 use crate::region::Region;
 use crate::registry;
 use crate::resolve::Trust;
@@ -73,6 +75,8 @@ pub(crate) struct Shared {
     full: bool,
     boot_id: [u8; 16],
     pid: u32,
+    /// The process that opened it, by its `process_epoch`.
+    process: u64,
     pub(crate) seam: Seam,
     inner: Mutex<Inner>,
     /// Signalled when an operation or a sync ends.
@@ -109,6 +113,7 @@ pub(crate) struct Inner {
     dead_slots: VecDeque<(u64, u32)>,
     /// Segments whose link is known to be on stable storage.
     durable_links: usize,
+    name_seed: NameSeed,
     names: Option<Names>,
     /// Name losers to be settled before the next named change (rule 15): (loser, winner).
     losers: Vec<(u32, u32)>,
@@ -165,7 +170,7 @@ impl Shared {
                 ),
             ));
         }
-        if self.pid != std::process::id() {
+        if self.process != platform::process_epoch() {
             return Err(Error::new(
                 Code::Unsupported,
                 "the store was opened before a fork; open it in this process",

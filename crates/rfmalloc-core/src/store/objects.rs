@@ -18,6 +18,9 @@ use hashbrown::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, Weak};
 
+/// Payloads up to this many bytes are written under the store mutex.
+const SMALL_PAYLOAD: usize = 64 * 1024;
+
 /// What becomes of a dead object's bytes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fate {
@@ -433,11 +436,30 @@ impl Store {
     /// # Errors
     /// As [`Store::reserve`] and [`Store::commit`]; `LENGTH`: `bytes` is not `len` × width.
     pub fn create(&self, dtype: Dtype, len: u64, bytes: &[u8], name: Option<&str>) -> Result<Handle> {
+        self.put(dtype, len, bytes, name, false)
+    }
+
+    /// [`Store::create`], replacing the object that has the name if `replace` says so. A small payload is written in one critical section
+    /// with its record: half the cost of reserve, write, commit.
+    ///
+    /// # Errors
+    /// As [`Store::create`].
+    pub fn put(
+        &self,
+        dtype: Dtype,
+        len: u64,
+        bytes: &[u8],
+        name: Option<&str>,
+        replace: bool,
+    ) -> Result<Handle> {
         if bytes.len() as u64 != len.saturating_mul(dtype.width()) {
             return Err(Error::new(
                 Code::Length,
                 format!("{} bytes given for {len} elements of {} bytes", bytes.len(), dtype.width()),
             ));
+        }
+        if bytes.len() <= SMALL_PAYLOAD && self.mode() == Mode::Persistent {
+            return self.put_small(dtype, len, bytes, name, replace);
         }
         let mut handle = self.reserve(dtype, len, false)?;
         if !bytes.is_empty() {
@@ -445,8 +467,56 @@ impl Store {
             operation.span().write(0, bytes);
             operation.wrote(handle.facts.off, 0, handle.facts.nbytes);
         }
-        self.commit(&mut handle, name, false)?;
+        self.commit(&mut handle, name, replace)?;
         Ok(handle)
+    }
+
+    fn put_small(
+        &self,
+        dtype: Dtype,
+        len: u64,
+        bytes: &[u8],
+        name: Option<&str>,
+        replace: bool,
+    ) -> Result<Handle> {
+        let sh = self.shared()?;
+        dtype.fixed()?;
+        let nbytes = bytes.len() as u64;
+        let units = nbytes.next_multiple_of(UNIT);
+        let mut inner = sh.lock_open()?;
+        inner.begin(sh)?;
+        let payload = if units == 0 { Extent::EMPTY } else { inner.allocate(sh, units)?.0 };
+        let span = sh.seam.region.span(payload.off, units);
+        span.write(0, bytes);
+        span.part(nbytes, units - nbytes).zero();
+        sh.seam.announce(payload.off, units);
+        let new = NewRecord { dtype: dtype.code(), kind: 0, len, payload, name, replace };
+        let (idx, generation) = match inner.create_record(sh, &new) {
+            Ok(made) => made,
+            Err(e) => {
+                inner.give_back(payload, Fate::Free)?;
+                return Err(e);
+            }
+        };
+        let key = inner.objects.insert(Object {
+            serial: next_serial(),
+            id: u64::from(idx),
+            generation: u64::from(generation),
+            dtype,
+            kind: 0,
+            len,
+            payload,
+            record: Some(idx),
+            committed: true,
+            name: None,
+            cell: Cell::take(),
+            handles: Holders::default(),
+            pins: 0,
+            operations: 0,
+            alive: true,
+            grave: None,
+        });
+        inner.handle(sh, key)
     }
 
     /// Makes a temporary a record, with or without a name; a committed object is (re)named if a name is given.

@@ -8,6 +8,7 @@ use super::{Inner, Shared, Store};
 use crate::catalog::Catalog;
 use crate::error::{Code, Error, Result};
 use crate::format::superblock::{self, COPY_OFF, Fault, Superblock};
+use crate::format::word::NameSeed;
 use crate::format::{FILE_UNIT, HEADER_BYTES, segment};
 use crate::platform;
 use crate::region::{Access, Region};
@@ -451,6 +452,7 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
         free_slots: Vec::new(),
         dead_slots: VecDeque::new(),
         durable_links: 0,
+        name_seed: NameSeed::new(&sb.tag_seed),
         names: None,
         losers: Vec::new(),
         lookups: 0,
@@ -474,6 +476,7 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
         full: boot_id.is_none(),
         boot_id: boot_id.unwrap_or([0; 16]),
         pid: std::process::id(),
+        process: platform::process_epoch(),
         seam,
         inner: Mutex::new(inner),
         changed: Condvar::new(),

@@ -106,12 +106,10 @@ impl Inner {
 
     /// Rule 11: a free slot, a destroyed one whose death is durable, or the next unused one.
     fn take_slot(&mut self, sh: &Shared) -> Result<Vacancy> {
+        let dead = self.dead_slots.front().filter(|(seq, _)| *seq <= self.synced_seq).map(|(_, idx)| *idx);
         let idx = if let Some(idx) = self.free_slots.pop() {
             idx
-        } else if let Some((seq, idx)) =
-            self.dead_slots.front().copied().filter(|(seq, _)| *seq <= self.synced_seq)
-        {
-            let _ = seq;
+        } else if let Some(idx) = dead {
             self.dead_slots.pop_front();
             idx
         } else {
@@ -246,7 +244,7 @@ impl Inner {
         }
         if let Some(old) = replaced {
             if let (Some(names), Some(name)) = (&mut self.names, name) {
-                let hash = word::name_hash(&self.sb.tag_seed, name);
+                let hash = word::name_hash(self.name_seed, name);
                 names.remove(hash, old);
             }
             self.destroy_record(sh, old, false)?;
