@@ -158,16 +158,14 @@ impl Region {
         if from == to {
             return Ok(());
         }
-        // SAFETY: as in `map_file`.
-        unsafe {
-            rustix::mm::mmap_anonymous(
-                self.at(from).cast(),
-                (to - from) as usize,
-                // Dead views must read zeros, not fault, whatever the overcommit mode.
-                ProtFlags::READ | ProtFlags::WRITE,
-                MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED,
-            )?;
-        }
+        let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
+        // Dead views must read zeros and swallow stores; where strict overcommit refuses that much memory, they still read zeros and
+        // the file is out of reach, which matters more.
+        let scratch = |prot| {
+            // SAFETY: as in `map_file`.
+            unsafe { rustix::mm::mmap_anonymous(self.at(from).cast(), (to - from) as usize, prot, flags) }
+        };
+        scratch(ProtFlags::READ | ProtFlags::WRITE).or_else(|_| scratch(ProtFlags::READ))?;
         Ok(())
     }
 

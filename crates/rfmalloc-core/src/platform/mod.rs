@@ -3,6 +3,8 @@
 //! Contract of every implementation (offsets and lengths in bytes):
 //! - `boot_id()`: an identifier that changes with every boot of the machine, or `None` when it cannot be read.
 //! - `allocate(file, off, len)`: backs `[off, off+len)` with real blocks reading as zero and extends the file to `off+len`.
+//! - `back_holes(file, len)`: a file that a sparse-aware tool copied gets real blocks again, so that a full disk is an error and not a
+//!   signal; existing bytes stay, and zeros are never written over them.
 //! - `zero_range(file, off, len)`: makes existing bytes zero without writing them, or fails with `Unsupported`.
 //! - `sync_file(file)`: everything of the file is on stable storage when it returns.
 //! - `after_msync(file)`: what must follow a ranged `msync` for the bytes to be on stable storage.
@@ -36,6 +38,6 @@ mod os;
 mod os;
 
 pub(crate) use os::{
-    after_msync, allocate, boot_id, drop_cache, lock_holder, overcommit_is_strict, publish_new, sync_file,
-    zero_range,
+    after_msync, allocate, back_holes, boot_id, drop_cache, lock_holder, overcommit_is_strict, publish_new,
+    sync_file, zero_range,
 };

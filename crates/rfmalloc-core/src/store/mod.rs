@@ -153,6 +153,11 @@ impl Shared {
             .with("path", self.path.display().to_string())
     }
 
+    /// Whether bytes of destroyed objects wait for a sync.
+    fn has_retired(&self) -> bool {
+        self.mode == Mode::Persistent && self.lock().heap.as_ref().is_some_and(|h| h.stats().retired > 0)
+    }
+
     /// Refuses what would change a store that cannot be changed.
     fn check_writable(&self, inner: &Inner) -> Result<()> {
         if self.read_only {

@@ -396,10 +396,12 @@ impl Store {
         }
         let nbytes = len * dtype.width();
         let units = nbytes.next_multiple_of(UNIT);
-        let mut inner = sh.lock_open()?;
-        inner.begin(sh)?;
-        let (payload, known_zero) =
-            if units == 0 { (Extent::EMPTY, 0) } else { inner.allocate(sh, units)? };
+        let (mut inner, (payload, known_zero)) = self.with_space(|| {
+            let mut inner = sh.lock_open()?;
+            inner.begin(sh)?;
+            let found = if units == 0 { (Extent::EMPTY, 0) } else { inner.allocate(sh, units)? };
+            Ok((inner, found))
+        })?;
         let (id, generation) = temporary_id();
         let key = inner.objects.insert(Object {
             serial: next_serial(),
@@ -459,7 +461,7 @@ impl Store {
             ));
         }
         if bytes.len() <= SMALL_PAYLOAD && self.mode() == Mode::Persistent {
-            return self.put_small(dtype, len, bytes, name, replace);
+            return self.with_space(|| self.put_small(dtype, len, bytes, name, replace));
         }
         let mut handle = self.reserve(dtype, len, false)?;
         if !bytes.is_empty() {
@@ -526,6 +528,22 @@ impl Store {
     /// `EXISTS`: the name is taken and `replace` is false; `ARGUMENT`: the name; `BUSY`: an operation runs on the object to be replaced;
     /// `NO_SPACE`, `READ_ONLY`, `POISONED`, `DESTROYED`, `CLOSED`.
     pub fn commit(&self, handle: &mut Handle, name: Option<&str>, replace: bool) -> Result<()> {
+        self.with_space(|| self.try_commit(handle, name, replace))
+    }
+
+    /// Runs `act`, which changes nothing when it fails; where it finds no space while the bytes of destroyed objects wait for a sync, syncs
+    /// and runs it once more.
+    fn with_space<T>(&self, mut act: impl FnMut() -> Result<T>) -> Result<T> {
+        match act() {
+            Err(e) if e.code() == Code::NoSpace && self.shared.has_retired() => {
+                self.shared.sync()?;
+                act()
+            }
+            done => done,
+        }
+    }
+
+    fn try_commit(&self, handle: &mut Handle, name: Option<&str>, replace: bool) -> Result<()> {
         let sh = self.shared()?;
         self.check_ours(handle)?;
         let mut inner = sh.lock_open()?;
@@ -566,6 +584,7 @@ impl Store {
         let mut inner = sh.lock_open()?;
         sh.check_writable(&inner)?;
         match inner.record_of(handle)? {
+            // Giving a name up takes no space.
             Some(idx) => inner.rename_record(sh, idx, None, false),
             None => {
                 inner.objects.unname(handle.key);
@@ -728,7 +747,14 @@ impl Inner {
                     )
                     .with("name", name));
                 }
-                let payload = self.objects.slab[other as usize].as_ref().map_or(Extent::EMPTY, |o| o.payload);
+                let old = self.objects.slab[other as usize].as_ref();
+                if old.is_some_and(|o| o.operations > 0) {
+                    return Err(Error::new(
+                        Code::Busy,
+                        "an operation is running on the object; wait for it to end",
+                    ));
+                }
+                let payload = old.map_or(Extent::EMPTY, |o| o.payload);
                 if let Some((e, fate)) = self.objects.kill(other, payload, Fate::Free) {
                     self.give_back(e, fate)?;
                 }

@@ -415,6 +415,10 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
             format!("'{}' was cut short: it has {real_len} bytes", path.display()),
         ));
     }
+    if !options.read_only {
+        platform::back_holes(&file, file_len)
+            .map_err(|e| describe_io(path, "back with disk blocks the holes of", &e))?;
+    }
     let access = if options.read_only { Access::Private } else { Access::Shared };
     let want = options.max_size.unwrap_or(DEFAULT_RESERVE).max(sb.capacity);
     let region = Arc::new(Region::reserve(want, file_len, access)?);

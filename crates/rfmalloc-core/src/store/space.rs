@@ -1,9 +1,9 @@
 //! Space: allocating extents, growing the file, zeroing, new catalog segments (rule 14).
 //!
-//! Growth is: blocks, mapping, hand out; no sync. A full disk is met in this order: cut the file back, make the retired bytes reusable
-//! by one forced sync, try again, and only then report it.
+//! Growth is: blocks, mapping, hand out; no sync. On a full disk the file is cut back; the caller's caller (`Store::with_space`) makes
+//! the retired bytes reusable by a sync, outside the mutex, and tries the whole act once more before it reports `NO_SPACE`.
 
-use super::{Inner, Mode, Shared};
+use super::{Inner, Shared};
 use crate::catalog::Segment;
 use crate::error::{Code, Error, Result};
 use crate::format::segment::{self, Header};
@@ -30,19 +30,11 @@ impl Inner {
     }
 
     fn allocate_aligned(&mut self, sh: &Shared, nbytes: u64, align: u64) -> Result<(Extent, u64)> {
-        let mut may_sync = sh.mode == Mode::Persistent;
         loop {
             if let Some(found) = self.heap()?.alloc(nbytes, align, BOUNDARY)? {
                 return Ok(found);
             }
-            match self.grow(sh, nbytes, align) {
-                Ok(()) => {}
-                Err(e) if e.code() == Code::NoSpace && may_sync && self.heap()?.stats().retired > 0 => {
-                    may_sync = false;
-                    self.sync_locked(sh)?;
-                }
-                Err(e) => return Err(e),
-            }
+            self.grow(sh, nbytes, align)?;
         }
     }
 
@@ -113,7 +105,7 @@ impl Inner {
             Ok(s) => self.catalog.segments.push(s),
             Err(e) => {
                 self.heap()?.free(extent);
-                return self.barrier(sh, Err(e));
+                return Err(e);
             }
         }
         let previous = &self.catalog.segments[k as usize - 1];
@@ -125,12 +117,20 @@ impl Inner {
         Ok(())
     }
 
-    fn write_segment(&self, sh: &Shared, k: u32, slots: u32, extent: Extent, zeroed: u64) -> Result<Segment> {
+    fn write_segment(
+        &mut self,
+        sh: &Shared,
+        k: u32,
+        slots: u32,
+        extent: Extent,
+        zeroed: u64,
+    ) -> Result<Segment> {
         zero(sh, Extent { off: extent.off, nbytes: extent.nbytes - zeroed });
         let map = MetaMap::new(&sh.seam.file, extent.off, extent.nbytes, true)?;
         let header = Header { uuid: sh.uuid, k, slots, off: extent.off };
         sh.seam.store(&map, extent.off, &header.encode());
-        sh.seam.barrier_meta(&map, extent.off, extent.nbytes)?;
+        let done = sh.seam.barrier_meta(&map, extent.off, extent.nbytes);
+        self.barrier(sh, done)?;
         // Last, so that a failure leaves the data mapping whole for whoever gets the extent next.
         sh.seam
             .region

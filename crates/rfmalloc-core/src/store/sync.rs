@@ -213,16 +213,6 @@ impl Inner {
         Ok(())
     }
 
-    /// A whole sync under the mutex, for a full disk: what is retired becomes reusable at once.
-    pub(super) fn sync_locked(&mut self, sh: &Shared) -> Result<()> {
-        let point = SyncPoint::now(self);
-        let done = sh.seam.sync_all().and_then(|()| self.finish_sync(sh, &point));
-        if let Err(e) = &done {
-            self.poison(sh, e);
-        }
-        done
-    }
-
     /// Rule 5: the copy not last barriered gets the current image, then its barrier. The caller holds the mutex from reading the numbers
     /// to the barrier's return.
     pub(super) fn write_superblock(&mut self, sh: &Shared) -> Result<()> {
