@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict'
 import util from 'node:util'
 import test from 'ava'
-import { isFmallocError } from '../dist/index.js'
+import { fmallocSet, isFmallocError, rIndex } from '../dist/index.js'
 import { content, sameBits, TYPES } from './helpers/bytes.mjs'
 import { inChild } from './helpers/child.mjs'
 import { freshStore } from './helpers/files.mjs'
@@ -628,6 +628,11 @@ test('later types and methods say UNSUPPORTED, with nothing made', async t => {
   const v = store.vector('integer', [1])
   for (const type of ['character', 'float32', 'int8', 'int16', 'int64'])
     refuses(t, () => store.vector(type, 1), 'UNSUPPORTED')
+  for (const index of [[true], ['a'], 'a', rIndex([1])]) {
+    refuses(t, () => v.set(index, 2), 'UNSUPPORTED')
+    refuses(t, () => fmallocSet(v, index, 2), 'UNSUPPORTED')
+  }
+  t.deepEqual(v.toArray(), [1])
   refuses(t, () => v.seal(), 'UNSUPPORTED')
   refuses(t, () => store.compact(), 'UNSUPPORTED')
   refuses(t, () => store.reset(), 'UNSUPPORTED')

@@ -293,12 +293,22 @@ test('threads that replace one name at once leave one vector under it, whole', a
       run(
         ({ fm, args }) => {
           const store = fm.openFmalloc(args.file)
+          const replace = () => {
+            try {
+              store.vector(
+                'integer',
+                Int32Array.from({ length: 100 }, () => args.i),
+                { name: 'shared', replace: true },
+              )
+              return true
+            } catch (error) {
+              // Another thread is reading the one to be replaced.
+              if (error.code !== 'ERR_FMALLOC_BUSY') throw error
+              return false
+            }
+          }
           for (let n = 0; n < 500; n++) {
-            store.vector(
-              'integer',
-              Int32Array.from({ length: 100 }, () => args.i),
-              { name: 'shared', replace: true },
-            )
+            while (!replace());
             const seen = store.getVector('shared')
             try {
               const xs = seen.toTypedArray()

@@ -168,7 +168,8 @@ test('scribbling over every byte of every buffer ever handed out: the store reop
       for (let i = 0; i < 100; i++) store.vector('integer', 100, { name: `after${i}` })
       second.close()
       store.close()
-      for (const buffer of buffers) new Uint8Array(buffer).fill(0x5a)
+      // Detached by now, but on Node 20.
+      for (const buffer of buffers) if (buffer.byteLength > 0) new Uint8Array(buffer).fill(0x5a)
       const again = fm.openFmalloc(args.file)
       look(again, 'reopened')
       assert.deepEqual(again.verify(), { ok: true, faults: [] })

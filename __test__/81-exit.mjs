@@ -218,7 +218,7 @@ for (const [title, end, code, first] of [
     'close twice, a live view, and process.exit',
     ({ store, xs }) => {
       store.close()
-      xs.fill(9)
+      for (let i = 0; i < 100; i++) xs[i] = 9
       store.close()
       process.exit(0)
     },
