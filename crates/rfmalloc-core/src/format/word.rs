@@ -108,7 +108,7 @@ pub(crate) fn raw_is_live(raw: u64) -> bool {
 }
 
 /// Eight check bits over the low 56 bits and the slot's index: any one flipped bit changes them, and a word copied to another slot
-/// rarely fits. (The top byte of CRC-32C.)
+/// rarely fits. (The four bytes of the CRC-32C, xor-ed.)
 fn check(low: u64, slot_idx: u32) -> u8 {
     let mut b = [0u8; 12];
     b[..8].copy_from_slice(&low.to_le_bytes());
