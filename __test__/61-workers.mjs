@@ -344,10 +344,11 @@ test('two workers one after the other, with no handle left in main, find the sto
       const sizes = []
       for (let i = 0; i < 3; i++) {
         const worker = new workers.Worker(code, { eval: true, workerData: args })
+        const exited = new Promise(resolve => worker.once('exit', resolve))
         sizes.push(
           await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject)),
         )
-        await new Promise(resolve => worker.once('exit', resolve))
+        await exited
         globalThis.gc()
       }
       return sizes
