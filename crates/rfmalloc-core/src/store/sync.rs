@@ -377,7 +377,8 @@ impl Store {
     /// `ARGUMENT`: a temporary has no record to make durable; `DESTROYED`, `IO`, `POISONED`.
     pub fn sync_object(&self, handle: &Handle) -> Result<()> {
         let sh = self.shared()?;
-        let operation = handle.begin()?;
+        // Declared before any guard of the mutex, so that it is dropped after them: ending an operation takes the mutex.
+        let _operation = handle.begin()?;
         loop {
             let mut inner = sh.lock_open()?;
             sh.check_writable(&inner)?;
@@ -404,7 +405,6 @@ impl Store {
                         && now.body.seq == live.body.seq =>
                 {
                     let done = inner.set_durable(sh, idx, word, live.which);
-                    drop(operation);
                     return inner.barrier(sh, done);
                 }
                 Some(_) => {}
