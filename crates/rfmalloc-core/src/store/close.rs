@@ -1,7 +1,7 @@
 //! Closing (rule 17): refuse, drain, sync, mark clean, blank, unlock.
 
 use super::{Inner, Mode, Shared};
-use crate::error::{Error, Result};
+use crate::error::{Code, Error, Result};
 use crate::format::superblock::CLEAN;
 use crate::format::{FILE_UNIT, HEADER_BYTES};
 use crate::platform;
@@ -21,7 +21,11 @@ impl Shared {
         // After a fork the file and its lock are the parent's: the child only lets go of its mapping.
         let is_ours = self.process == platform::process_epoch();
         let poisoned = self.lock().poisoned.is_some();
-        let synced = if poisoned || !is_ours { Ok(()) } else { self.sync() };
+        let synced = match if poisoned || !is_ours { Ok(()) } else { self.sync() } {
+            // Damage met while covering what an earlier process left: nothing of this one's is lost.
+            Err(e) if e.code() == Code::Corrupt => Ok(()),
+            r => r,
+        };
         let mut inner = self.lock();
         let ended = match (&synced, self.mode) {
             _ if !is_ours => Ok(()),

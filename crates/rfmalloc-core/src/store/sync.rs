@@ -136,6 +136,13 @@ impl Shared {
             }
             inner = self.wait(inner);
         }
+        // What a process killed in this boot left is there, so it is promised too: the superblock must come to cover it. (After a machine
+        // crash what counts is on disk already, and what does not is dropped by the first change, not by a sync.) A damaged store cannot
+        // begin; its bytes are synced all the same, and the caller is told.
+        let covered = if inner.was_unclean && inner.same_boot { inner.begin(self) } else { Ok(()) };
+        if inner.poisoned.is_some() {
+            return covered;
+        }
         inner.syncs.running = true;
         inner.syncs.started += 1;
         let number = inner.syncs.started;
@@ -159,7 +166,7 @@ impl Shared {
             inner.syncs.done = inner.syncs.done.max(number);
         }
         self.changed.notify_all();
-        done
+        done.and(covered)
     }
 
     /// Starts writing dirty pages back without waiting.

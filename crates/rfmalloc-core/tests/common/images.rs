@@ -5,9 +5,9 @@
 //! matter it sets down a [`Point`]: the disk as it might be, and what the caller had been promised by then ([`Expect`]). [`check`]
 //! builds one image of a point, opens it as a machine that was rebooted would, and holds it against the promises.
 
-use super::{OTHER_BOOT, assert_code, booted, read, try_open};
+use super::{assert_code, booted, read, try_open};
 use rfmalloc_core::{Code, Dtype, Event, Observer, Store};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -56,6 +56,7 @@ impl Disk {
     pub fn of(path: &Path) -> Self {
         let mut disk = Self { pages: BTreeMap::new(), lens: vec![std::fs::metadata(path).unwrap().len()] };
         disk.capture(&File::open(path).unwrap());
+        disk.settle();
         disk
     }
 
@@ -133,7 +134,7 @@ pub enum Subject {
     Ref(u64, u64),
 }
 
-type Value = Option<Arc<[u8]>>;
+pub type Value = Option<Arc<[u8]>>;
 
 /// What was promised: every value a subject had, by the number of the act that gave it, and which acts are beyond a power cut.
 #[derive(Clone, Default)]
@@ -143,6 +144,8 @@ pub struct Expect {
     /// The last act whose call has returned.
     now: u32,
     synced: u32,
+    /// The machine's boot in which all this happened, if not the usual one.
+    pub boot: Option<[u8; 16]>,
 }
 
 impl Expect {
@@ -163,6 +166,19 @@ impl Expect {
     }
     pub fn now(&self) -> u32 {
         self.now
+    }
+    pub fn has_pending(&self, subject: &Subject) -> bool {
+        self.values[subject].last().is_some_and(|(act, _)| *act > self.now)
+    }
+    /// The process died and this was seen after it: the act that was running had happened, or it may still happen (a name taken
+    /// twice is settled later).
+    pub fn seen(&mut self, subject: &Subject, value: &Value) {
+        let now = self.now;
+        for (act, v) in self.values.get_mut(subject).into_iter().flatten() {
+            if *act > now && v != value {
+                *act = u32::MAX;
+            }
+        }
     }
     /// All acts up to this one survive a power cut.
     pub fn synced(&mut self, act: u32) {
@@ -207,7 +223,7 @@ pub struct Recorder {
     state: Mutex<State>,
     pub expect: Mutex<Expect>,
     hook: Mutex<Option<Hook>>,
-    stash: Mutex<BTreeMap<std::thread::ThreadId, Vec<Disk>>>,
+    stash: Mutex<HashMap<std::thread::ThreadId, Vec<Disk>>>,
 }
 
 impl Recorder {
@@ -217,11 +233,7 @@ impl Recorder {
         {
             let mut s = recorder.state.lock().unwrap();
             s.file = Some(File::open(path).unwrap());
-            let mut known = disk.unwrap_or_else(|| {
-                let mut d = Disk::of(path);
-                d.settle();
-                d
-            });
+            let mut known = disk.unwrap_or_else(|| Disk::of(path));
             known.capture(s.file.as_ref().unwrap());
             s.disk = Some(known);
         }
@@ -348,7 +360,7 @@ fn look(store: &Store, subject: &Subject) -> Result<Value, String> {
     }
 }
 
-fn look_at_all(store: &Store, expect: &Expect) -> Result<BTreeMap<Subject, Value>, String> {
+pub fn look_at_all(store: &Store, expect: &Expect) -> Result<BTreeMap<Subject, Value>, String> {
     expect.values.keys().map(|s| Ok((s.clone(), look(store, s)?))).collect()
 }
 
@@ -389,10 +401,11 @@ fn no_faults(store: &Store, when: &str) -> Result<(), String> {
 /// machine crash and a clean close. The words of the first contradiction.
 pub fn check(path: &Path, expect: &Expect, cut: bool) -> Result<(), String> {
     let text = |e: rfmalloc_core::Error| e.to_string();
-    let mut options = booted(if cut { OTHER_BOOT } else { super::BOOT });
+    let boot = expect.boot.unwrap_or(super::BOOT);
+    let mut options = booted(if cut { [0xC; 16] } else { boot });
     options.create = false;
     let store = try_open(path, &options).map_err(|e| format!("does not open: {e}"))?;
-    let first = look_at_all(&store, expect)?;
+    let mut first = look_at_all(&store, expect)?;
     is_as_promised(&first, expect, cut)?;
     for name in store.names().map_err(text)? {
         if !expect.values.contains_key(&Subject::Name(name.clone())) {
@@ -407,6 +420,16 @@ pub fn check(path: &Path, expect: &Expect, cut: bool) -> Result<(), String> {
         fresh.push(store.create(Dtype::Raw, n, &junk, None).map_err(|e| format!("first work: {e}"))?);
         if i == 0 {
             no_faults(&store, "after recovery")?;
+            // A replacement that was cut in two is completed now; nothing else may change.
+            let second = look_at_all(&store, expect)?;
+            is_as_promised(&second, expect, cut)?;
+            for (subject, value) in &second {
+                let may_end = matches!(subject, Subject::Ref(..)) && value.is_none();
+                if !may_end && first[subject] != *value {
+                    return Err(format!("{subject:?} changed by recovery to {}", brief(value)));
+                }
+            }
+            first = second;
         }
     }
     same(&first, &look_at_all(&store, expect)?, "by new objects")?;

@@ -1,8 +1,13 @@
 //! What several test files need: folders, options, element bytes, observers that count or fail, forged checksums.
-#![allow(dead_code, reason = "every test file is a crate of its own and uses a part of this one")]
+#![allow(
+    dead_code,
+    unreachable_pub,
+    reason = "every test file is a crate of its own and uses a part of this one"
+)]
 
 pub mod forge;
 pub mod images;
+pub mod lab;
 
 use rfmalloc_core::{Code, Dtype, Error, Event, Handle, Observer, OpenOptions, Pin, Result, Store};
 use std::io;
