@@ -128,13 +128,13 @@ pub(crate) fn convert(source: Source, input: &[u8], dtype: Dtype, out: &mut [u8]
     let pairs = input.chunks_exact(source.width() as usize).zip(out.chunks_exact_mut(dtype.width() as usize));
     match dtype {
         Dtype::Logical => {
-            pairs.for_each(|(i, o)| o.copy_from_slice(&to_logical(source.value(i)).to_le_bytes()))
+            pairs.for_each(|(i, o)| o.copy_from_slice(&to_logical(source.value(i)).to_le_bytes()));
         }
         Dtype::Integer => {
-            pairs.for_each(|(i, o)| o.copy_from_slice(&to_integer(source.value(i), &mut w).to_le_bytes()))
+            pairs.for_each(|(i, o)| o.copy_from_slice(&to_integer(source.value(i), &mut w).to_le_bytes()));
         }
         Dtype::Numeric => {
-            pairs.for_each(|(i, o)| o.copy_from_slice(&to_numeric(source.value(i), &mut w).to_le_bytes()))
+            pairs.for_each(|(i, o)| o.copy_from_slice(&to_numeric(source.value(i), &mut w).to_le_bytes()));
         }
         Dtype::Complex => pairs.for_each(|(i, o)| {
             let (re, im) = match source.value(i) {
@@ -211,11 +211,10 @@ fn to_numeric(v: Value, w: &mut Warnings) -> f64 {
 
 fn to_raw(v: Value, w: &mut Warnings) -> u8 {
     let byte = match v {
-        Value::Na => None,
         Value::Int(n) => u8::try_from(n).ok(),
         // Truncates first: 255.9 is 255, −0.5 is 0.
         Value::Real(x) if x > -1.0 && x < 256.0 => Some(x as u8),
-        Value::Real(_) => None,
+        Value::Real(_) | Value::Na => None,
         Value::Complex(re, im) => return to_raw(real_part(re, im, w), w),
     };
     byte.unwrap_or_else(|| {

@@ -112,7 +112,7 @@ impl Heap {
     /// Takes `nbytes` (a multiple of 64); returns the extent and how many bytes at its end are known to be zero. `None`: no gap is large
     /// enough.
     pub(crate) fn alloc(&mut self, nbytes: u64, align: u64, boundary: u64) -> Result<Option<(Extent, u64)>> {
-        let req = sys::fm_req { len: nbytes, align, boundary, below: 0, flags: sys::FM_BEST as u32, pad: 0 };
+        let req = sys::fm_req { len: nbytes, align, boundary, below: 0, flags: sys::FM_BEST, pad: 0 };
         let mut out = to_c(Extent::EMPTY);
         let mut zeroed = 0;
         // SAFETY: all pointers are valid for the call.
@@ -158,7 +158,7 @@ impl Heap {
     pub(crate) fn trim(&mut self, lowest: u64, unit: u64, hi: u64) -> Result<u64> {
         // The end must stay on a file unit, so the cut is computed from the last piece and made in one call.
         let last = match self.next(hi - 1)? {
-            Some((e, kind)) if kind == sys::FM_FREE as u32 => e.off,
+            Some((e, kind)) if kind == sys::FM_FREE => e.off,
             _ => hi,
         };
         let mut end = last.next_multiple_of(unit).clamp(lowest, hi);

@@ -172,8 +172,8 @@ impl Region {
     fn check(&self, from: u64, to: u64) -> io::Result<()> {
         if from > to
             || to > self.reserved
-            || from % MAP_UNIT != 0
-            || to % MAP_UNIT != 0
+            || !from.is_multiple_of(MAP_UNIT)
+            || !to.is_multiple_of(MAP_UNIT)
             || self.closed.load(Ordering::Acquire)
         {
             return Err(io::Error::from(io::ErrorKind::InvalidInput));
@@ -556,14 +556,14 @@ impl MetaMap {
     /// Loads the 8-byte word at `off` (a multiple of 8).
     pub(crate) fn load(&self, off: u64) -> u64 {
         let p = self.at(off, 8);
-        assert!(off % 8 == 0, "unaligned word");
+        assert!(off.is_multiple_of(8), "unaligned word");
         // SAFETY: aligned, inside the mapping, and words are only ever accessed atomically.
         unsafe { AtomicU64::from_ptr(p.cast()) }.load(Ordering::Acquire)
     }
 
     /// Stores the 8-byte word at `off` in one piece.
     pub(crate) fn store(&self, off: u64, word: u64) {
-        assert!(self.writable && off % 8 == 0, "store into read-only or unaligned metadata");
+        assert!(self.writable && off.is_multiple_of(8), "store into read-only or unaligned metadata");
         let p = self.at(off, 8);
         // SAFETY: as in `load`, and the mapping is writable.
         unsafe { AtomicU64::from_ptr(p.cast()) }.store(word, Ordering::Release);

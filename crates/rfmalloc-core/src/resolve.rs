@@ -92,7 +92,7 @@ pub(crate) fn is_durable(word: &Word, slot: &Slot, i: usize, synced_seq: u64) ->
     valid(word, slot, i).is_some_and(|(_, b)| word.durable[i] || b.seq <= synced_seq)
 }
 
-/// Rule 2, maybe(i): `horizon` = max(synced_seq, N of the sync in flight).
+/// Rule 2, maybe(i): `horizon` = `max(synced_seq`, N of the sync in flight).
 pub(crate) fn is_maybe_durable(word: &Word, slot: &Slot, i: usize, horizon: u64) -> bool {
     is_durable(word, slot, i, horizon)
 }

@@ -223,13 +223,15 @@ pub fn describe(token: u32) -> Result<NativeDescription> {
 /// A plain mapped file keeps itself alive under a user's buffer.
 struct FileOwner(#[expect(dead_code, reason = "held for its drop")] Arc<MappedFile>);
 
+/// What keeps the bytes of a user's buffer.
+enum Owner {
+    Pin(rfmalloc_core::Pin),
+    File(*mut u8, u64, Arc<MappedFile>),
+}
+
 #[napi(catch_unwind, ts_return_type = "ArrayBuffer")]
 pub fn user_buffer(env: Env, token: u32, start: f64, nbytes: f64) -> Result<Raw> {
     let (start, nbytes) = (whole(start, "start")?, whole(nbytes, "nbytes")?);
-    enum Owner {
-        Pin(rfmalloc_core::Pin),
-        File(*mut u8, u64, Arc<MappedFile>),
-    }
     let owner = thread::vector(token, |v| match v {
         Vector::Object(h) => h.pin(start, nbytes).map(Owner::Pin),
         Vector::File(f) => f.window(start, nbytes).map(|p| Owner::File(p, nbytes, Arc::clone(f))),

@@ -211,12 +211,11 @@ pub(crate) fn static_buffer<T: Sync>(env: &Env, memory: &'static [T]) -> Result<
 /// Detaches a private buffer.
 pub(crate) fn detach(env: &Env, buffer: &Raw) -> Result<()> {
     // SAFETY: `buffer` is a value of the current call; Node-API checks that it is an ArrayBuffer.
-    match unsafe { sys::napi_detach_arraybuffer(env.raw(), buffer.0) } {
-        sys::Status::napi_ok => Ok(()),
-        _ => {
-            clear_exception(env);
-            Err(bad_argument("not a detachable ArrayBuffer"))
-        }
+    if unsafe { sys::napi_detach_arraybuffer(env.raw(), buffer.0) } == sys::Status::napi_ok {
+        Ok(())
+    } else {
+        clear_exception(env);
+        Err(bad_argument("not a detachable ArrayBuffer"))
     }
 }
 

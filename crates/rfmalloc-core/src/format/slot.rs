@@ -128,7 +128,7 @@ fn body_crc(b: &[u8], id: u32, generation: u32) -> u32 {
 impl Body {
     pub(crate) fn encode(&self, id: u32, generation: u32) -> [u8; BODY_NBYTES] {
         let mut b = [0u8; BODY_NBYTES];
-        put_u64(&mut b, 0, self.payload.off / UNIT | u64::from(self.flags) << 48);
+        put_u64(&mut b, 0, (self.payload.off / UNIT) | (u64::from(self.flags) << 48));
         put_u64(&mut b, 8, self.payload.nbytes / UNIT);
         put_u64(&mut b, 16, self.len);
         put_u64(&mut b, 24, self.aux.off / UNIT);

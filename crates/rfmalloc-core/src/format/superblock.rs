@@ -184,7 +184,7 @@ impl Superblock {
         if sb.segments == 0 || sb.segments > super::segment::MAX_SEGMENTS {
             return Err(Fault::Field("segments"));
         }
-        if sb.file_len % super::FILE_UNIT != 0 {
+        if !sb.file_len.is_multiple_of(super::FILE_UNIT) {
             return Err(Fault::Field("file_len"));
         }
         Ok(sb)

@@ -217,7 +217,7 @@ impl Inner {
                     Resolved::Absent => {}
                     Resolved::Damaged(what) => found.damaged = Some(what),
                     Resolved::Live(live) => {
-                        found.used.extend(resolve::extents(&live.body).into_iter().filter(|e| !e.is_empty()))
+                        found.used.extend(resolve::extents(&live.body).into_iter().filter(|e| !e.is_empty()));
                     }
                 }
             } else {

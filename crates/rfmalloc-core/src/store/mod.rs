@@ -85,6 +85,7 @@ pub(crate) struct Shared {
 }
 
 /// Everything under the store mutex.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one open file, each documented")]
 pub(crate) struct Inner {
     /// The superblock as last written; the next write changes it and goes to copy `sb_target` (rule 5).
     sb: Superblock,

@@ -191,15 +191,12 @@ impl Objects {
             self.slab.push(None);
             self.slab.len() as u32 - 1
         });
-        match object.record {
-            Some(idx) => {
-                self.by_record.insert(idx, key);
-            }
-            None => {
-                self.by_temporary.insert(object.id, key);
-                self.temporary_bytes += object.payload.nbytes;
-                self.temporary_bytes_since_sweep += object.payload.nbytes;
-            }
+        if let Some(idx) = object.record {
+            self.by_record.insert(idx, key);
+        } else {
+            self.by_temporary.insert(object.id, key);
+            self.temporary_bytes += object.payload.nbytes;
+            self.temporary_bytes_since_sweep += object.payload.nbytes;
         }
         self.slab[key as usize] = Some(object);
         key
@@ -583,13 +580,12 @@ impl Store {
         self.check_ours(handle)?;
         let mut inner = sh.lock_open()?;
         sh.check_writable(&inner)?;
-        match inner.record_of(handle)? {
-            // Giving a name up takes no space.
-            Some(idx) => inner.rename_record(sh, idx, None, false),
-            None => {
-                inner.objects.unname(handle.key);
-                Ok(())
-            }
+        // Giving a name up takes no space.
+        if let Some(idx) = inner.record_of(handle)? {
+            inner.rename_record(sh, idx, None, false)
+        } else {
+            inner.objects.unname(handle.key);
+            Ok(())
         }
     }
 

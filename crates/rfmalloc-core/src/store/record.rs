@@ -221,18 +221,17 @@ impl Inner {
         replace: bool,
     ) -> Result<()> {
         self.begin(sh)?;
-        let replaced = match name {
-            Some(name) => match self.claim_name(sh, name, true)? {
+        let replaced = if let Some(name) = name {
+            match self.claim_name(sh, name, true)? {
                 Some(old) if old == idx => return Ok(()),
                 Some(_) if !replace => {
                     return self.claim_name(sh, name, false).map(|_| ());
                 }
                 other => other,
-            },
-            None => {
-                self.prepare_names(sh)?;
-                None
             }
+        } else {
+            self.prepare_names(sh)?;
+            None
         };
         let replaces = match replaced {
             Some(old) => self.record(old)?.map(|live| (live.head.id, live.head.generation)),

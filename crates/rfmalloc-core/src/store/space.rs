@@ -42,7 +42,7 @@ impl Inner {
     fn grow(&mut self, sh: &Shared, nbytes: u64, align: u64) -> Result<()> {
         let from = self.file_len;
         let tail = match self.heap()?.next(from - 1)? {
-            Some((e, kind)) if kind == fmalloc_sys::FM_FREE as u32 => e.off,
+            Some((e, kind)) if kind == fmalloc_sys::FM_FREE => e.off,
             _ => from,
         };
         let need = tail

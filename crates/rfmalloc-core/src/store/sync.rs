@@ -281,7 +281,7 @@ impl Inner {
         }
         self.sb.lease = lease;
         // Odd steps (hole ii): equal low bits on a reused slot stay unlikely.
-        self.lease_step = (self.lease_step * 2 | 1).min(LARGEST_LEASE_STEP);
+        self.lease_step = ((self.lease_step * 2) | 1).min(LARGEST_LEASE_STEP);
         let done = self.write_superblock(sh);
         self.barrier(sh, done)
     }
