@@ -329,6 +329,45 @@ test('threads that replace one name at once leave one vector under it, whole', a
   t.true(store.verify().ok)
 })
 
+test('threads whose temporaries press on their stores at the same instant all find room', async t => {
+  // Each looks for the engine's gc function then, by a flag that all threads share.
+  const counts = await inChild(
+    t,
+    async ({ args, workers, until }) => {
+      const code = `
+      const { parentPort, workerData } = require('node:worker_threads')
+      import(workerData.url).then((fm) => {
+        const store = fm.openFmalloc(workerData.file, { mode: 'scratch', sizeGb: 1 / 16 })
+        const v = store.vector('raw', 2 ** 20)
+        Atomics.add(workerData.ready, 0, 1)
+        Atomics.wait(workerData.ready, 1, 0)
+        for (let i = 0; i < 200; i++) v.copy()
+        parentPort.postMessage(200)
+        store.close()
+      })`
+      const ready = new Int32Array(new SharedArrayBuffer(8))
+      const team = args.files.map(
+        file => new workers.Worker(code, { eval: true, workerData: { file, url: args.url, ready } }),
+      )
+      const answers = Promise.all(
+        team.map(
+          worker => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject)),
+        ),
+      )
+      await until('all are ready', () => Atomics.load(ready, 0) === team.length)
+      Atomics.store(ready, 1, 1)
+      Atomics.notify(ready, 1)
+      return answers
+    },
+    {
+      files: Array.from({ length: 6 }, (_, i) => freshPath(t, `${i}.fm`)),
+      url: new URL('../dist/index.js', import.meta.url).href,
+    },
+    { flags: ['--no-expose-gc'] },
+  )
+  t.deepEqual(counts, [200, 200, 200, 200, 200, 200])
+})
+
 test('two workers one after the other, with no handle left in main, find the store again', async t => {
   // The library of an addon that only a worker had loaded was once unloaded with that worker: its registry was lost and its code unmapped.
   const counts = await inChild(
