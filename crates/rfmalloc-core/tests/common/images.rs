@@ -167,8 +167,13 @@ impl Expect {
     pub fn now(&self) -> u32 {
         self.now
     }
-    pub fn has_pending(&self, subject: &Subject) -> bool {
-        self.values[subject].last().is_some_and(|(act, _)| *act > self.now)
+    /// What the subject was last told to be.
+    pub fn last(&self, subject: &Subject) -> Value {
+        self.values[subject].last().and_then(|(_, v)| v.clone())
+    }
+    /// The subject may be gone at any time from now on.
+    pub fn may_end(&mut self, subject: &Subject) {
+        self.values.get_mut(subject).unwrap().push((u32::MAX, None));
     }
     /// The process died and this was seen after it: the act that was running had happened, or it may still happen (a name taken
     /// twice is settled later).

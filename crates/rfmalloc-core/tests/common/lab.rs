@@ -89,11 +89,18 @@ impl Lab {
         expect.done();
         expect.boot = Some(boot);
         if !same_boot {
-            // What recovery found is what counts from now on.
+            // What recovery found is what counts from now on; but a death it undid may be a replacement's, which is completed later.
+            let mut undone = Vec::new();
             for (subject, value) in seen {
+                if value.is_some() && expect.last(&subject).is_none() {
+                    undone.push(subject.clone());
+                }
                 expect.will_be(subject, value.as_deref());
             }
             expect.done();
+            for subject in undone {
+                expect.may_end(&subject);
+            }
             let now = expect.now();
             expect.synced(now);
         }

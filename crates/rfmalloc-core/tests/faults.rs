@@ -1,0 +1,293 @@
+//! Failing system calls: every barrier, sync and growth of a workload in turn. The error is typed, nothing acknowledged is lost, and the
+//! store opens again whole. Then the disk that is full, by capacity and by limit.
+
+mod common;
+
+use common::{
+    BOOT, Faults, Kind, OTHER_BOOT, assert_code, assert_whole, booted, bytes, copy, create, folder, len,
+    open, read, read_name, replace, try_create, watched,
+};
+use rfmalloc_core::{Code, OpenOptions, Result, Store};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+const EIO: i32 = 5;
+const ENOSPC: i32 = 28;
+
+/// Named values a caller was told of, and those a sync covers.
+#[derive(Clone, Default)]
+struct Told {
+    now: BTreeMap<String, Option<Vec<u8>>>,
+    /// Its death was asked for.
+    doomed: Option<&'static str>,
+    synced: BTreeMap<String, Option<Vec<u8>>>,
+}
+
+/// A little of everything that stores, grows and syncs; stops at the first error.
+fn work(store: &Store, told: &mut Told) -> Result<()> {
+    for i in 0..3u32 {
+        let name = format!("v{i}");
+        create_told(store, told, &name, i, 50)?;
+    }
+    store.sync()?;
+    told.synced = told.now.clone();
+    create_told(store, told, "large", 7, 600_000)?;
+    replace(store, "v0", 8, 70)?;
+    told.now.insert("v0".into(), Some(bytes(8, 70)));
+    if let Some(handle) = store.open_name("v1")? {
+        store.sync_object(&handle)?;
+        told.doomed = Some("v1");
+        store.destroy(&handle, true)?;
+        told.now.insert("v1".into(), None);
+    }
+    let mut handle = store.open_name("v2")?.unwrap();
+    store.rename(&mut handle, Some("w2"), false)?;
+    told.now.insert("v2".into(), None);
+    told.now.insert("w2".into(), Some(bytes(2, 50)));
+    store.sync_object(&handle)?;
+    store.sync()?;
+    told.synced = told.now.clone();
+    create_told(store, told, "last", 9, 10)
+}
+
+fn create_told(store: &Store, told: &mut Told, name: &str, seed: u32, n: u64) -> Result<()> {
+    try_create(store, Some(name), seed, n)?;
+    told.now.insert(name.into(), Some(bytes(seed, n)));
+    Ok(())
+}
+
+/// Runs the workload with the n-th event of this kind failing; false: there was no n-th.
+fn fail_nth(kind: Kind, n: u64, errno: i32) -> bool {
+    let dir = folder();
+    let path = dir.path().join("a.fm");
+    let faults = Faults::new();
+    let store = open(&path, &watched(faults.clone()));
+    faults.arm(kind, n, errno);
+    let mut told = Told::default();
+    let done = work(&store, &mut told);
+    if faults.disarm() {
+        done.unwrap();
+        return false;
+    }
+    let context = format!("{kind:?} {n}");
+    let typed = |e: &rfmalloc_core::Error| matches!(e.code(), Code::Io | Code::NoSpace | Code::Poisoned);
+    if let Err(e) = &done {
+        assert!(typed(e), "{context}: {e}");
+    }
+    let fits = |store: &Store, value: &Option<Vec<u8>>, name: &String| {
+        let found = read_name(store, name).unwrap();
+        found == *value || found == told.now[name] || (found.is_none() && told.doomed == Some(name))
+    };
+    for (name, value) in &told.now {
+        assert!(fits(&store, value, name), "{context}: {name} can be read");
+    }
+    // A machine crash at this moment: at least what a completed sync covered.
+    let crashed = copy(&path, &dir.path().join("crashed.fm"));
+    let again = open(&crashed, &booted(OTHER_BOOT));
+    for (name, value) in &told.synced {
+        assert!(fits(&again, value, name), "{context}: {name} after a machine crash");
+    }
+    create(&again, Some("more"), 1, 1);
+    assert_whole(&again);
+    drop(again);
+    // A process death: everything told, unless a failed barrier makes the next open act as after a machine crash.
+    let was_poisoned = store.info().unwrap().poisoned;
+    let killed = copy(&path, &dir.path().join("killed.fm"));
+    let again = open(&killed, &booted(BOOT));
+    for (name, value) in if was_poisoned { &told.synced } else { &told.now } {
+        assert!(fits(&again, value, name), "{context}: {name} after a process death");
+    }
+    assert_whole(&again);
+    drop(again);
+    let _ = store.close();
+    assert_whole(&open(&path, &booted(BOOT)));
+    true
+}
+
+#[test]
+fn every_barrier_may_fail() {
+    let n = (0..).take_while(|n| fail_nth(Kind::Barrier, *n, EIO)).count();
+    assert!(n >= 15, "{n} barriers tried");
+}
+
+#[test]
+fn every_sync_may_fail() {
+    let n = (0..).take_while(|n| fail_nth(Kind::SyncAll, *n, EIO)).count();
+    assert_eq!(n, 2);
+}
+
+#[test]
+fn every_growth_may_fail() {
+    let n = (0..).take_while(|n| fail_nth(Kind::Length, *n, ENOSPC)).count();
+    assert!(n >= 2, "{n} growths tried");
+}
+
+#[test]
+fn failed_growth_poisons_nothing() {
+    let dir = folder();
+    let faults = Faults::new();
+    let store = open(&dir.path().join("a.fm"), &watched(faults.clone()));
+    create(&store, Some("a"), 1, 10);
+    faults.arm(Kind::Length, 0, ENOSPC);
+    assert_code(try_create(&store, Some("b"), 2, 1_000_000), Code::NoSpace);
+    create(&store, Some("b"), 2, 1_000_000);
+    assert!(!faults.disarm());
+    assert!(!store.info().unwrap().poisoned);
+    assert_eq!(read_name(&store, "b").unwrap(), Some(bytes(2, 1_000_000)));
+    assert_whole(&store);
+}
+
+#[test]
+fn growth_syncs_nothing() {
+    let dir = folder();
+    let faults = Faults::new();
+    let path = dir.path().join("a.fm");
+    let store = open(&path, &watched(faults.clone()));
+    create(&store, None, 1, 10);
+    let (barriers, syncs, before) = (faults.count(Kind::Barrier), faults.count(Kind::SyncAll), len(&path));
+    for i in 0..20 {
+        create(&store, None, i, 100_000);
+    }
+    assert!(faults.count(Kind::Length) >= 2 && len(&path) > before);
+    assert_eq!((faults.count(Kind::Barrier), faults.count(Kind::SyncAll)), (barriers, syncs));
+}
+
+fn fill(store: &Store) -> u32 {
+    for i in 0.. {
+        if let Err(e) = try_create(store, Some(&format!("f{i}")), i, 4000) {
+            assert_eq!(e.code(), Code::NoSpace, "{e}");
+            return i;
+        }
+    }
+    unreachable!()
+}
+
+fn full_disk(options: &OpenOptions, path: &Path, limit: u64) {
+    let store = open(path, options);
+    let n = fill(&store);
+    assert!(n > 10 && len(path) <= limit);
+    assert_whole(&store);
+    assert!(!store.info().unwrap().poisoned);
+    for i in 0..n {
+        assert_eq!(read_name(&store, &format!("f{i}")).unwrap(), Some(bytes(i, 4000)));
+    }
+    // Freeing needs no space, and what is freed can be used again although its death is not yet durable.
+    store.sync().unwrap();
+    for i in 0..4 {
+        assert!(store.delete(&format!("f{i}")).unwrap());
+    }
+    for i in 0..4 {
+        create(&store, Some(&format!("g{i}")), 100 + i, 4000);
+    }
+    assert_code(try_create(&store, None, 0, 40_000), Code::NoSpace);
+    store.close().unwrap();
+    let store = open(path, &booted(OTHER_BOOT));
+    assert_eq!(read_name(&store, "g3").unwrap(), Some(bytes(103, 4000)));
+    assert!(!store.has("f0").unwrap());
+    assert_whole(&store);
+}
+
+#[test]
+fn fixed_capacity_ends_in_an_error() {
+    let dir = folder();
+    let options = OpenOptions { capacity: Some(1 << 20), ..booted(BOOT) };
+    full_disk(&options, &dir.path().join("a.fm"), 1 << 20);
+}
+
+#[test]
+fn limit_of_growth_ends_in_an_error() {
+    let dir = folder();
+    let options = OpenOptions { max_size: Some(1 << 20), ..booted(BOOT) };
+    full_disk(&options, &dir.path().join("a.fm"), 1 << 20);
+}
+
+/// A full disk in the middle of a replacement forces a sync: it must not meet a slot that is taken but not written.
+#[test]
+fn full_disk_inside_a_create_leaves_no_half_slot() {
+    let dir = folder();
+    let path = dir.path().join("a.fm");
+    let faults = Faults::new();
+    let options = OpenOptions { max_size: Some(1 << 20), ..watched(faults) };
+    let store = open(&path, &options);
+    let n = fill(&store);
+    store.sync().unwrap();
+    store.delete("f0").unwrap();
+    // Temporaries take whatever small space is left, so that the attributes find none.
+    let mut hoard = Vec::new();
+    for size in [4000u64, 1000, 16] {
+        while let Ok(h) = store.reserve(rfmalloc_core::Dtype::Integer, size, false) {
+            hoard.push(h);
+        }
+    }
+    let mut last = hoard.pop().unwrap();
+    assert_code(store.commit(&mut last, Some("no room for this name"), false), Code::NoSpace);
+    drop((last, hoard));
+    store.close().unwrap();
+    let store = open(&path, &booted(BOOT));
+    create(&store, Some("first change after it"), 1, 10);
+    assert_eq!(read_name(&store, &format!("f{}", n - 1)).unwrap(), Some(bytes(n - 1, 4000)));
+    assert_whole(&store);
+}
+
+/// The forced sync moves `synced_seq` while a record is being made: the record must not count as synced.
+#[test]
+fn record_made_right_after_a_forced_sync_is_not_durable_yet() {
+    let dir = folder();
+    let path = dir.path().join("a.fm");
+    let store = open(&path, &OpenOptions { max_size: Some(1 << 20), ..booted(BOOT) });
+    fill(&store);
+    store.sync().unwrap();
+    store.delete("f1").unwrap();
+    let handle = create(&store, Some("tight"), 5, 4000);
+    let synced = store.info().unwrap().synced_seq;
+    assert!(handle.facts().generation > synced, "generation {} ≤ {synced}", handle.facts().generation);
+}
+
+#[test]
+fn poisoned_store_reads_and_refuses_changes() {
+    let dir = folder();
+    let path = dir.path().join("a.fm");
+    let faults = Faults::new();
+    let store = open(&path, &watched(faults.clone()));
+    let a = create(&store, Some("a"), 1, 10);
+    faults.arm(Kind::SyncAll, 0, EIO);
+    assert_code(store.sync(), Code::Io);
+    assert_code(store.sync(), Code::Poisoned);
+    assert_code(try_create(&store, None, 1, 1), Code::Poisoned);
+    assert_code(store.destroy(&a, false), Code::Poisoned);
+    assert_code(store.sync_object(&a), Code::Poisoned);
+    assert_eq!(read(&a).unwrap(), bytes(1, 10));
+    assert!(store.verify().is_ok() && store.names().unwrap() == ["a"]);
+    let _ = store.close();
+    // The cache is not believed: as after a machine crash, in the same boot.
+    let store = open(&path, &booted(BOOT));
+    assert!(!store.has("a").unwrap());
+    create(&store, Some("b"), 2, 10);
+    store.close().unwrap();
+    let store = open(&path, &booted(BOOT));
+    assert!(store.info().unwrap().was_clean && store.has("b").unwrap());
+}
+
+/// Elements were written through views only; their lost pages must not be believed either.
+#[test]
+fn failed_sync_without_a_mutation_leaves_its_mark() {
+    let dir = folder();
+    let path = dir.path().join("a.fm");
+    let store = open(&path, &booted(BOOT));
+    create(&store, Some("a"), 1, 10);
+    store.close().unwrap();
+    let faults = Faults::new();
+    let store = open(&path, &watched(faults.clone()));
+    let a = store.open_name("a").unwrap().unwrap();
+    common::write(&a, &bytes(2, 10)).unwrap();
+    faults.arm(Kind::SyncAll, 0, EIO);
+    assert_code(store.sync(), Code::Io);
+    let _ = store.close();
+    let again: Arc<Faults> = Faults::new();
+    let store = open(&path, &watched(again));
+    assert!(!store.info().unwrap().was_clean);
+    create(&store, Some("b"), 2, 10);
+    assert!(store.has("a").unwrap());
+    assert_whole(&store);
+}
