@@ -64,8 +64,12 @@ pub(crate) fn resolve(raw: u64, slot: &Slot, idx: u32, trust: Trust) -> Resolved
     }
     match keep(1 - a) {
         Some((head, body)) => Resolved::Live(Live { head, which: 1 - a, body }),
-        // D is stored only after the body's barrier: a durable body that does not check is damage, not a lost page.
-        None if word.durable[a] && slot.bodies[a].is_none() => {
+        // D is stored only after the body's barrier: a durable body that does not check is damage, not a lost page. Unless the slot has
+        // gone to the next object already, and this is the word of the dead one (hole 10).
+        None if word.durable[a]
+            && slot.bodies[a].is_none()
+            && slot.raw_generation & word::GEN24 == word.gen24 =>
+        {
             Resolved::Damaged("durable record: wrong checksum")
         }
         None => Resolved::Absent,

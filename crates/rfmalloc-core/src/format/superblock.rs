@@ -175,6 +175,9 @@ impl Superblock {
         if u32_at(b, 20) as usize != NBYTES {
             return Err(Fault::Field("size"));
         }
+        if sb.sb_seq > u64::MAX / 2 {
+            return Err(Fault::Field("sb_seq"));
+        }
         if sb.mode != MODE_PERSISTENT && sb.mode != MODE_SCRATCH {
             return Err(Fault::Field("mode"));
         }

@@ -15,6 +15,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 const PAGE: usize = 4096;
+/// The pages of the two copies.
+const SUPERBLOCKS: [u64; 2] = [0, 4];
 type Page = Arc<[u8]>;
 
 /// A file with everything of it that may be on disk, oldest first.
@@ -113,9 +115,14 @@ impl Disk {
         let file = File::create(path).unwrap();
         file.set_len(len).unwrap();
         for (i, versions) in &self.pages {
-            let page = &versions[choose(versions.len())];
+            let which = choose(versions.len());
+            let mut page = versions[which].to_vec();
+            // A superblock may tear between two versions.
+            if SUPERBLOCKS.contains(i) && which > 0 && matches!(pick, Pick::Mix(seed) if seed % 3 == 0) {
+                page[256..].copy_from_slice(&versions[which - 1][256..]);
+            }
             if (i + 1) * PAGE as u64 <= len {
-                file.write_all_at(page, i * PAGE as u64).unwrap();
+                file.write_all_at(&page, i * PAGE as u64).unwrap();
             }
         }
     }
