@@ -25,7 +25,7 @@ fn five_hundred_stores_one_after_another_leave_nothing_mapped() {
         let view = store.segment_view(0, 1 << 32).unwrap();
         let (first, second) = (h.pin(0, 100).unwrap(), h.pin(50, 15_000).unwrap());
         drop(first);
-        if i % 2 == 0 {
+        if i.is_multiple_of(2) {
             // Views may outlive their store.
             store.close().unwrap();
         }

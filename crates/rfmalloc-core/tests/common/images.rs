@@ -37,7 +37,7 @@ pub enum Pick {
     Mix(u64),
 }
 
-/// SplitMix64 (Steele, Lea, Flood).
+/// `SplitMix64` (Steele, Lea, Flood).
 pub struct Random(pub u64);
 
 impl Random {

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use tempfile::TempDir;
 
 type Ref = (u64, u64);
+/// Named objects and the bytes they have.
+type Named = BTreeMap<String, (Ref, Vec<u8>)>;
 
 /// Clones are the same laboratory: a hook takes one along.
 #[derive(Clone)]
@@ -17,8 +19,7 @@ pub struct Lab {
     pub path: PathBuf,
     pub store: Arc<Store>,
     pub recorder: Arc<Recorder>,
-    /// Named objects and the bytes they have.
-    named: Arc<Mutex<BTreeMap<String, (Ref, Vec<u8>)>>>,
+    named: Arc<Mutex<Named>>,
 }
 
 fn name_of(name: &str) -> Subject {
@@ -108,7 +109,7 @@ impl Lab {
         lab
     }
 
-    fn named(&self) -> MutexGuard<'_, BTreeMap<String, (Ref, Vec<u8>)>> {
+    fn named(&self) -> MutexGuard<'_, Named> {
         self.named.lock().unwrap()
     }
 
