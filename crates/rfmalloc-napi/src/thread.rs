@@ -5,7 +5,7 @@
 
 use crate::error::{OrFail, Result, bad_argument, fail};
 use crate::view::{self, Mailbox, Raw, WeakObject};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use napi::Env;
 use rfmalloc_core::{Code, Error, Handle, ObjectState, Store, Vector};
 use std::cell::RefCell;
@@ -36,6 +36,9 @@ struct Tables {
     /// Buffers given to the user and not yet collected: number → (file, weak reference).
     buffers: HashMap<u64, (FileId, WeakObject)>,
     next_buffer: u64,
+    is_ending: bool,
+    /// Those buffers that still were this thread's when it began to end: no other thread has their memory.
+    ours_at_end: HashSet<u64>,
     hooked: bool,
 }
 
@@ -285,9 +288,25 @@ pub(crate) fn list_buffer(store: u32, make: impl FnOnce(u64) -> Result<(Raw, Wea
     Ok(buffer)
 }
 
-/// A listed buffer's finalizer runs; the weak reference is the caller's to delete.
-pub(crate) fn buffer_gone(number: u64) -> Option<WeakObject> {
-    TABLES.try_with(|t| t.borrow_mut().buffers.remove(&number)).ok().flatten().map(|(_, weak)| weak)
+/// A listed buffer's finalizer runs: its weak reference, which is the caller's to delete, and whether it was ours at the thread's end.
+pub(crate) fn buffer_gone(number: u64) -> (Option<WeakObject>, bool) {
+    TABLES
+        .try_with(|t| {
+            let mut t = t.borrow_mut();
+            (t.buffers.remove(&number).map(|(_, weak)| weak), t.ours_at_end.remove(&number))
+        })
+        .unwrap_or_default()
+}
+
+/// The first finalizer of the ending thread runs: Node has detached its buffer, but none of the others yet.
+pub(crate) fn ending(is_attached: impl Fn(&WeakObject) -> bool) {
+    let _ = TABLES.try_with(|t| {
+        let mut t = t.borrow_mut();
+        if !std::mem::replace(&mut t.is_ending, true) {
+            t.ours_at_end =
+                t.buffers.iter().filter(|(_, (_, weak))| is_attached(weak)).map(|(n, _)| *n).collect();
+        }
+    });
 }
 
 /// The reachable buffers of this thread over the file of an open store.

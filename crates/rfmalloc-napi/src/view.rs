@@ -3,8 +3,8 @@
 //!
 //! Rules it keeps (measured on Node 20 to 26): an external buffer over our memory keeps that memory alive by an owner which its finalizer
 //! drops; at the end of an environment finalizers run although another thread may still hold the memory (a transferred buffer), so there
-//! the owner is leaked on purpose; zero-length buffers are never external; nothing is marked untransferable, no external memory is
-//! adjusted.
+//! the owner is leaked on purpose, unless the buffer was still attached when the end began; zero-length buffers are never external; nothing
+//! is marked untransferable, no external memory is adjusted.
 #![allow(unsafe_code)]
 
 use crate::error::{Result, bad_argument, fail};
@@ -140,15 +140,19 @@ unsafe extern "C" fn drop_owner(env: sys::napi_env, _data: *mut c_void, hint: *m
     }
     // SAFETY: `hint` is the box made in `external`, given to this finalizer once.
     let owner = unsafe { Box::from_raw(hint.cast::<Owner>()) };
-    if let Ok(Some(WeakObject(reference))) =
-        std::panic::catch_unwind(|| crate::thread::buffer_gone(owner.number))
-    {
+    let (weak, is_ours) =
+        std::panic::catch_unwind(|| crate::thread::buffer_gone(owner.number)).unwrap_or_default();
+    if let Some(WeakObject(reference)) = weak {
         // SAFETY: the reference was made for this buffer in this environment and is deleted once.
         unsafe { sys::napi_delete_reference(env, reference) };
     }
     // SAFETY: `env` is the environment that runs this finalizer.
-    if unsafe { is_ending(env) } {
-        // The thread ends. A buffer transferred to another thread may still be in use there: the memory stays.
+    if !is_ours && unsafe { is_ending(env) } {
+        // The thread ends. A buffer transferred to another thread may still be in use there: the memory stays. The buffers that are still
+        // attached now are nobody else's.
+        // SAFETY: finalizers run on the environment's thread.
+        let is_attached = |weak: &WeakObject| unsafe { weak.is_attached(env) };
+        let _ = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| crate::thread::ending(is_attached)));
         std::mem::forget(owner);
         return;
     }
@@ -263,6 +267,23 @@ impl WeakObject {
         (status == sys::Status::napi_ok && !value.is_null()).then_some(Raw(value))
     }
 
+    /// Whether the object is a reachable buffer that has not been transferred away.
+    unsafe fn is_attached(&self, env: sys::napi_env) -> bool {
+        let (mut scope, mut value, mut is_detached) = (ptr::null_mut(), ptr::null_mut(), true);
+        // SAFETY: 1. the caller's environment is alive and this is its thread; 2. the scope is closed on every path.
+        unsafe {
+            if sys::napi_open_handle_scope(env, &raw mut scope) != sys::Status::napi_ok {
+                return false;
+            }
+            let known = sys::napi_get_reference_value(env, self.0, &raw mut value) == sys::Status::napi_ok
+                && !value.is_null()
+                && sys::napi_is_detached_arraybuffer(env, value, &raw mut is_detached)
+                    == sys::Status::napi_ok;
+            sys::napi_close_handle_scope(env, scope);
+            known && !is_detached
+        }
+    }
+
     /// Whether the object is already unreachable, without making it reachable again for longer than the call.
     pub(crate) fn is_gone(&self, env: &Env) -> bool {
         let mut scope = ptr::null_mut();
@@ -287,6 +308,7 @@ pub(crate) fn on_end(env: &Env) {
 
 /// Bytes of a typed array handed in, with the layout of its elements. Valid during the current call.
 pub(crate) fn typed_array(env: &Env, value: &Raw) -> Result<(Source, RawBytes)> {
+    use sys::TypedarrayType as T;
     let (mut kind, mut len, mut data, mut buffer, mut off) =
         (0, 0usize, ptr::null_mut(), ptr::null_mut(), 0usize);
     // SAFETY: all out-pointers are valid; Node-API checks that the value is a typed array.
@@ -304,7 +326,6 @@ pub(crate) fn typed_array(env: &Env, value: &Raw) -> Result<(Source, RawBytes)> 
     if status != sys::Status::napi_ok {
         return Err(bad_argument("not a typed array"));
     }
-    use sys::TypedarrayType as T;
     let source = match kind {
         T::int8_array => Source::I8,
         T::uint8_array | T::uint8_clamped_array => Source::U8,
