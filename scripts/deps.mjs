@@ -11,7 +11,7 @@ const broken = []
 /** Files or folders (ending in "/") that may say `unsafe`; tests, examples and benches stand outside the product. */
 const unsafeRooms = [
   'crates/fmalloc-sys/',
-  'crates/rfmalloc-core/src/region.rs',
+  'crates/rfmalloc-core/src/region/',
   'crates/rfmalloc-core/src/heap.rs',
   'crates/rfmalloc-core/src/platform/',
   'crates/rfmalloc-napi/src/view.rs',

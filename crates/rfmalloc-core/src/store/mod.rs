@@ -11,7 +11,9 @@
 //! | `record` | rules 7–10: create, change, destroy, replace |
 //! | `sync` | rules 5, 6, 12, 13: superblock, lease, barriers, background sync |
 //! | `close` | rule 17, and the order of letting go |
-//! | `objects` | open objects in memory: handles, pins, operations, temporaries |
+//! | `life` | reserve, put, commit, name, destroy, open again |
+//! | `objects` | the table of open objects |
+//! | `handle` | handles, pins, operations |
 //! | `find` | names and ids to records |
 //! | `report` | allocations, info, summary |
 //! | `verify` | every check there is, changing nothing |
@@ -22,6 +24,8 @@
 mod begin;
 mod close;
 mod find;
+mod handle;
+mod life;
 mod objects;
 mod open;
 mod record;
@@ -30,13 +34,13 @@ mod space;
 mod sync;
 mod verify;
 
-pub use objects::{Handle, ObjectFacts, ObjectState, Pin};
+pub use handle::{Handle, ObjectFacts, ObjectState, Pin};
 pub use open::{Mode, OpenOptions, Opened};
 pub use report::{Info, RecordRow, Summary};
 pub use sync::sync_all_stores;
 pub use verify::{Fault, VerifyReport};
 
-pub(crate) use objects::Operation;
+pub(crate) use handle::Operation;
 
 use crate::catalog::Catalog;
 use crate::error::{Code, Error, Result};

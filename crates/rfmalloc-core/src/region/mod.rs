@@ -1,7 +1,7 @@
-//! Address space: the only place that maps file bytes, and the only one that touches them through pointers.
+//! Address space: the only room that maps file bytes, and the only one that touches them through pointers.
 //!
-//! Holds: [`Region`] (the data mapping of one store), [`MetaMap`] (a separate mapping of header or catalog bytes), [`Span`] (raw
-//! element memory that others may be writing). May touch: mmap, munmap, msync, madvise.
+//! Holds: [`Region`] (the data mapping of one store) and [`Hold`] here, [`MetaMap`] (a separate mapping of header or catalog bytes) in
+//! `meta`, [`Span`] (raw element memory that others may be writing) in `span`. May touch: mmap, munmap, msync, madvise.
 //!
 //! Why it is so:
 //! - The whole range is reserved once and file parts are mapped over it with `MAP_FIXED`, so growth never moves a byte and never
@@ -13,9 +13,16 @@
 //!
 //! What nobody can promise: another process that truncates the file turns an access into SIGBUS.
 
+mod meta;
+mod span;
+
+pub(crate) use meta::MetaMap;
+pub use span::{PageAdvice, RawBytes};
+pub(crate) use span::{Span, map_plain};
+
 use crate::error::{Code, Error, Result};
 use crate::platform;
-use rustix::mm::{Advice, MapFlags, MsyncFlags, ProtFlags};
+use rustix::mm::{MapFlags, MsyncFlags, ProtFlags};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
@@ -205,7 +212,7 @@ impl Region {
     /// A window on payload bytes; the caller has checked it against the file's length.
     pub(crate) fn span(self: &Arc<Self>, off: u64, nbytes: u64) -> Span {
         debug_assert!(off.checked_add(nbytes).is_some_and(|end| end <= self.reserved));
-        Span { ptr: self.at(off), nbytes, writable: true }
+        Span::over(self.at(off), nbytes)
     }
 
     /// Keeps `[off, off+nbytes)` mapped (blank after `close`) until the hold is dropped.
@@ -340,282 +347,6 @@ impl Drop for Hold {
                 self.region.unmap(from, to);
             }
         }
-    }
-}
-
-/// Raw element memory: a payload in a store or in a plain mapped file. Others may write it meanwhile; every access copies.
-///
-/// The owner of the memory (an operation guard) must outlive the span; spans never leave the crate.
-#[derive(Clone, Copy)]
-pub(crate) struct Span {
-    ptr: *mut u8,
-    nbytes: u64,
-    writable: bool,
-}
-
-// SAFETY: copies through a span are raw byte copies; races yield unspecified element values, which the API documents.
-unsafe impl Send for Span {}
-
-impl Span {
-    /// A span over memory mapped elsewhere (memmap2).
-    pub(crate) fn foreign(ptr: *mut u8, nbytes: u64, writable: bool) -> Self {
-        Self { ptr, nbytes, writable }
-    }
-
-    pub(crate) fn nbytes(self) -> u64 {
-        self.nbytes
-    }
-
-    /// The part `[off, off+nbytes)`; clipped to the span.
-    pub(crate) fn part(self, off: u64, nbytes: u64) -> Self {
-        let off = off.min(self.nbytes);
-        Self {
-            ptr: self.ptr.wrapping_add(off as usize),
-            nbytes: nbytes.min(self.nbytes - off),
-            writable: self.writable,
-        }
-    }
-
-    fn room(self, off: u64, n: usize) -> bool {
-        off.checked_add(n as u64).is_some_and(|end| end <= self.nbytes)
-    }
-
-    /// Copies bytes out; what lies beyond the span reads as zero.
-    pub(crate) fn read(self, off: u64, out: &mut [u8]) {
-        if !self.room(off, out.len()) {
-            debug_assert!(false, "read beyond a span");
-            out.fill(0);
-            return;
-        }
-        // SAFETY: 1. the range lies inside the span (checked); 2. `out` is private memory and cannot overlap it.
-        unsafe { ptr::copy_nonoverlapping(self.ptr.wrapping_add(off as usize), out.as_mut_ptr(), out.len()) }
-    }
-
-    /// Copies bytes in; does nothing beyond the span or when it is read-only.
-    pub(crate) fn write(self, off: u64, bytes: &[u8]) {
-        if !self.room(off, bytes.len()) || !self.writable {
-            debug_assert!(false, "write beyond a span");
-            return;
-        }
-        // SAFETY: as in `read`, with the roles exchanged.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.ptr.wrapping_add(off as usize), bytes.len()) }
-    }
-
-    /// Copies the whole of `src` to the start of this span; the two may overlap.
-    pub(crate) fn copy_from(self, src: Self) {
-        let n = self.nbytes.min(src.nbytes) as usize;
-        if self.writable {
-            // SAFETY: both ranges are mapped for `n` bytes; `copy` allows overlap.
-            unsafe { ptr::copy(src.ptr, self.ptr, n) }
-        }
-    }
-
-    /// Sets every byte to zero.
-    pub(crate) fn zero(self) {
-        if self.writable {
-            // SAFETY: the span is mapped and writable for its whole length.
-            unsafe { ptr::write_bytes(self.ptr, 0, self.nbytes as usize) }
-        }
-    }
-
-    fn pages(self) -> (*mut u8, usize) {
-        let page = rustix::param::page_size();
-        let start = self.ptr as usize & !(page - 1);
-        let end = (self.ptr as usize + self.nbytes as usize).next_multiple_of(page);
-        (self.ptr.wrapping_sub(self.ptr as usize - start), end - start)
-    }
-
-    /// Passes advice on the pages under the span to the system.
-    pub(crate) fn advise(self, advice: PageAdvice) -> io::Result<()> {
-        if self.nbytes == 0 {
-            return Ok(());
-        }
-        let (ptr, len) = self.pages();
-        let advice = match advice {
-            PageAdvice::Normal => Advice::Normal,
-            PageAdvice::Sequential => Advice::Sequential,
-            PageAdvice::Random => Advice::Random,
-            PageAdvice::WillNeed => Advice::WillNeed,
-            // Linux's MADV_DONTNEED on a shared mapping drops the page table entries only: the data stay in the page cache and the file.
-            PageAdvice::DontNeed => drop_pages(),
-        };
-        // SAFETY: 1. the pages belong to our mapping; 2. none of these advices changes the bytes of a file mapping.
-        unsafe { rustix::mm::madvise(ptr.cast(), len, advice) }.map_err(Into::into)
-    }
-
-    /// Reads the pages in: one byte of each page, through volatile loads.
-    pub(crate) fn touch(self) {
-        let page = rustix::param::page_size() as u64;
-        let mut off = 0;
-        while off < self.nbytes {
-            // SAFETY: `off` lies inside the span.
-            let _ = unsafe { ptr::read_volatile(self.ptr.wrapping_add(off as usize)) };
-            off += page;
-        }
-    }
-}
-
-/// Bytes of a caller's buffer, which others may be writing meanwhile; accessed by copies only.
-#[derive(Clone, Copy)]
-pub struct RawBytes(Span);
-
-impl RawBytes {
-    /// The `nbytes` bytes at `ptr`.
-    ///
-    /// # Safety
-    /// 1. The range is mapped, readable and writable until the value is last used. 2. No reference spans it meanwhile.
-    pub unsafe fn new(ptr: *mut u8, nbytes: u64) -> Self {
-        Self(Span { ptr, nbytes, writable: true })
-    }
-
-    /// The first `nbytes` bytes, or all if there are fewer.
-    #[must_use]
-    pub fn first(self, nbytes: u64) -> Self {
-        Self(self.0.part(0, nbytes))
-    }
-
-    pub(crate) fn span(self) -> Span {
-        self.0
-    }
-}
-
-/// Advice on pages, in the words of the API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are POSIX's")]
-pub enum PageAdvice {
-    Normal,
-    Sequential,
-    Random,
-    WillNeed,
-    DontNeed,
-}
-
-/// On a private mapping (read-only stores) dropping pages would lose stray stores only; on others it is harmless. Elsewhere than on Linux
-/// the call may discard dirty pages, so it is not made.
-const fn drop_pages() -> Advice {
-    #[cfg(target_os = "linux")]
-    return Advice::LinuxDontNeed;
-    #[cfg(not(target_os = "linux"))]
-    return Advice::Normal;
-}
-
-/// A mapping of header or catalog bytes that nothing but this crate can reach.
-pub(crate) struct MetaMap {
-    ptr: *mut u8,
-    off: u64,
-    nbytes: u64,
-    writable: bool,
-}
-
-// SAFETY: words are accessed atomically, everything else under the store mutex.
-unsafe impl Send for MetaMap {}
-// SAFETY: as above.
-unsafe impl Sync for MetaMap {}
-
-impl MetaMap {
-    /// Maps `[off, off+nbytes)` of the file (multiples of 16 KiB, inside the file).
-    pub(crate) fn new(file: &File, off: u64, nbytes: u64, writable: bool) -> Result<Self> {
-        let prot = if writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
-        // SAFETY: a fresh shared mapping at an address of the kernel's choice.
-        match unsafe { rustix::mm::mmap(ptr::null_mut(), nbytes as usize, prot, MapFlags::SHARED, file, off) }
-        {
-            Ok(p) => Ok(Self { ptr: p.cast(), off, nbytes, writable }),
-            Err(e) => {
-                Err(Error::io(format!("cannot map {nbytes} bytes of the catalog"), &e.into())
-                    .with("offset", off))
-            }
-        }
-    }
-
-    /// Whether `[off, off+n)` of the file lies in this mapping.
-    pub(crate) fn covers(&self, off: u64, n: u64) -> bool {
-        off >= self.off && off.checked_add(n).is_some_and(|end| end <= self.off + self.nbytes)
-    }
-
-    fn at(&self, off: u64, n: usize) -> *mut u8 {
-        assert!(self.covers(off, n as u64), "metadata access outside its mapping");
-        self.ptr.wrapping_add((off - self.off) as usize)
-    }
-
-    /// Copies bytes at file offset `off` out.
-    pub(crate) fn read(&self, off: u64, out: &mut [u8]) {
-        let p = self.at(off, out.len());
-        // SAFETY: inside the mapping (asserted); `out` is private.
-        unsafe { ptr::copy_nonoverlapping(p, out.as_mut_ptr(), out.len()) }
-    }
-
-    /// Copies bytes in. The store mutex is held.
-    pub(crate) fn write(&self, off: u64, bytes: &[u8]) {
-        assert!(self.writable, "store into read-only metadata");
-        let p = self.at(off, bytes.len());
-        // SAFETY: as in `read`, and the mapping is writable.
-        unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), p, bytes.len()) }
-        std::sync::atomic::fence(Ordering::Release);
-    }
-
-    /// Loads the 8-byte word at `off` (a multiple of 8).
-    pub(crate) fn load(&self, off: u64) -> u64 {
-        let p = self.at(off, 8);
-        assert!(off.is_multiple_of(8), "unaligned word");
-        // SAFETY: aligned, inside the mapping, and words are only ever accessed atomically.
-        unsafe { AtomicU64::from_ptr(p.cast()) }.load(Ordering::Acquire)
-    }
-
-    /// Stores the 8-byte word at `off` in one piece.
-    pub(crate) fn store(&self, off: u64, word: u64) {
-        assert!(self.writable && off.is_multiple_of(8), "store into read-only or unaligned metadata");
-        let p = self.at(off, 8);
-        // SAFETY: as in `load`, and the mapping is writable.
-        unsafe { AtomicU64::from_ptr(p.cast()) }.store(word, Ordering::Release);
-    }
-
-    /// Finishes the writing back of `[off, off+n)`.
-    pub(crate) fn msync(&self, off: u64, n: u64) -> io::Result<()> {
-        let from = (off - self.off) & !(MAP_UNIT - 1);
-        let to = round_up(off - self.off + n, MAP_UNIT).unwrap_or(self.nbytes).min(self.nbytes);
-        // SAFETY: the range lies inside the mapping.
-        unsafe {
-            rustix::mm::msync(
-                self.ptr.wrapping_add(from as usize).cast(),
-                (to - from) as usize,
-                MsyncFlags::SYNC,
-            )
-        }
-        .map_err(Into::into)
-    }
-
-    /// Asks the system to read `[off, off+n)` ahead.
-    pub(crate) fn will_need(&self, off: u64, n: u64) {
-        let from = (off - self.off) & !(MAP_UNIT - 1);
-        let to = (off - self.off + n).min(self.nbytes);
-        // SAFETY: advice only; the range lies inside the mapping. Failure changes nothing.
-        let _ = unsafe {
-            rustix::mm::madvise(
-                self.ptr.wrapping_add(from as usize).cast(),
-                (to - from) as usize,
-                Advice::WillNeed,
-            )
-        };
-    }
-}
-
-impl Drop for MetaMap {
-    fn drop(&mut self) {
-        // SAFETY: the mapping is ours and no pointer into it leaves this type.
-        let _ = unsafe { rustix::mm::munmap(self.ptr.cast(), self.nbytes as usize) };
-    }
-}
-
-/// Maps a plain file of elements for `MappedFile`: shared, or private copy-on-write when read-only (a stray store must not kill the process).
-pub(crate) fn map_plain(file: &File, nbytes: u64, read_only: bool) -> io::Result<memmap2::MmapMut> {
-    let mut options = memmap2::MmapOptions::new();
-    options.len(usize::try_from(nbytes).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?);
-    if read_only {
-        // SAFETY: a private mapping of a file we hold open; all access goes through raw copies. Truncation by others is the documented risk.
-        unsafe { options.no_reserve_swap().map_copy(file) }
-    } else {
-        // SAFETY: as above, shared.
-        unsafe { options.map_mut(file) }
     }
 }
 

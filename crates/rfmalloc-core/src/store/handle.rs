@@ -1,0 +1,255 @@
+//! Holds on open objects: [`Handle`] (one thread's), [`Pin`] (a buffer given out over the bytes), `Operation` (work in progress).
+
+use super::objects::current_thread;
+use super::{Inner, Shared};
+use crate::dtype::Dtype;
+use crate::error::{Code, Error, Result};
+use crate::region::{Hold, Span};
+use std::sync::{Arc, Weak};
+
+/// Where an object stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names say it")]
+pub enum ObjectState {
+    Committed,
+    Temporary,
+    Destroyed,
+    Closed,
+}
+
+impl ObjectState {
+    /// As the API spells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Committed => "committed",
+            Self::Temporary => "temporary",
+            Self::Destroyed => "destroyed",
+            Self::Closed => "closed",
+        }
+    }
+}
+
+/// What a handle knows of its object without asking again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectFacts {
+    /// Slot index of a record; 2^32 and up for a temporary.
+    pub id: u64,
+    /// Generation of a record; the process's nonce for a temporary.
+    pub generation: u64,
+    /// Element type.
+    pub dtype: Dtype,
+    /// 0: vector.
+    pub kind: u8,
+    /// Elements.
+    pub len: u64,
+    /// Byte offset of the payload in the file and in the data mapping; 0 when empty.
+    pub off: u64,
+    /// Payload bytes (`len` × width).
+    pub nbytes: u64,
+    /// Liveness cell and the value it has while the object lives.
+    pub cell: (u32, i32),
+    /// Has a record (persistent) or was committed (scratch).
+    pub committed: bool,
+}
+
+/// One thread's hold on an open object. Dropping it lets the object go.
+pub struct Handle {
+    pub(super) shared: Arc<Shared>,
+    pub(super) key: u32,
+    pub(super) serial: u64,
+    thread: u64,
+    pub(super) facts: ObjectFacts,
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        let mut inner = self.shared.lock();
+        let Some(o) = inner.objects.get(self.key, self.serial) else { return };
+        let was_counted = o.alive;
+        o.handles.remove(self.thread);
+        inner.objects.live_handles = inner.objects.live_handles.saturating_sub(u64::from(was_counted));
+        inner.reap(self.key);
+    }
+}
+
+impl Inner {
+    pub(super) fn reap(&mut self, key: u32) {
+        if let Some((e, fate)) = self.objects.reap(key) {
+            // Without a map (a closing store) there is nothing to give back to.
+            let _ = self.give_back(e, fate);
+        }
+    }
+
+    /// The slot of an open object; `None`: a temporary.
+    pub(super) fn record_of(&self, handle: &Handle) -> Result<Option<u32>> {
+        match self.objects.slab.get(handle.key as usize) {
+            Some(Some(o)) if o.serial == handle.serial && o.alive => Ok(o.record),
+            _ => Err(handle.destroyed_error()),
+        }
+    }
+
+    pub(super) fn handle(&mut self, sh: &Arc<Shared>, key: u32) -> Result<Handle> {
+        let thread = current_thread();
+        let Some(Some(o)) = self.objects.slab.get_mut(key as usize) else {
+            return Err(Error::new(Code::Internal, "open object missing from the table"));
+        };
+        o.handles.add(thread);
+        let handle = Handle { shared: Arc::clone(sh), key, serial: o.serial, thread, facts: o.facts() };
+        self.objects.live_handles += 1;
+        Ok(handle)
+    }
+}
+
+impl Handle {
+    /// What is known of the object since it was opened or committed.
+    pub fn facts(&self) -> ObjectFacts {
+        self.facts
+    }
+
+    /// A number that no other object of this process ever has.
+    pub fn serial(&self) -> u64 {
+        self.serial
+    }
+
+    pub(super) fn destroyed_error(&self) -> Error {
+        Error::new(Code::Destroyed, "the vector was destroyed; this is a closed handle")
+            .with("id", self.facts.id)
+    }
+
+    /// Where the object stands now. Never fails.
+    pub fn state(&self) -> ObjectState {
+        let mut inner = self.shared.lock();
+        if inner.closing {
+            return ObjectState::Closed;
+        }
+        match inner.objects.get(self.key, self.serial) {
+            Some(o) if o.alive && o.committed => ObjectState::Committed,
+            Some(o) if o.alive => ObjectState::Temporary,
+            _ => ObjectState::Destroyed,
+        }
+    }
+
+    /// The object's name in the store.
+    pub fn name(&self) -> Result<Option<String>> {
+        let mut inner = self.shared.lock_open()?;
+        let destroyed = self.destroyed_error();
+        let (record, name) = match inner.objects.get(self.key, self.serial) {
+            Some(o) if o.alive => (o.record, o.name.clone()),
+            _ => return Err(destroyed),
+        };
+        match record {
+            Some(idx) => Ok(inner.naming_of(&inner.live(idx)?)?.map(|n| n.name)),
+            None => Ok(name),
+        }
+    }
+
+    /// Byte offset of the record in the file (0: no record), and whether buffers over the payload are alive.
+    pub fn whereabouts(&self) -> Result<(u64, bool)> {
+        let mut inner = self.shared.lock_open()?;
+        let (record, pins) = match inner.objects.get(self.key, self.serial) {
+            Some(o) if o.alive => (o.record, o.pins),
+            _ => return Err(self.destroyed_error()),
+        };
+        Ok((record.and_then(|idx| inner.catalog.place(idx)).map_or(0, |p| p.slot_off), pins > 0))
+    }
+
+    /// Whether stores through this handle's elements reach the file.
+    pub fn is_read_only(&self) -> bool {
+        self.shared.read_only
+    }
+
+    /// Starts work on the elements: the object cannot be destroyed nor its store let go before the guard is dropped.
+    pub(crate) fn begin(&self) -> Result<Operation> {
+        let mut inner = self.shared.lock_open()?;
+        let destroyed = self.destroyed_error();
+        let Some(o) = inner.objects.get(self.key, self.serial).filter(|o| o.alive) else {
+            return Err(destroyed);
+        };
+        o.operations += 1;
+        inner.objects.operations += 1;
+        let span = self.shared.seam.region.span(self.facts.off, self.facts.nbytes);
+        Ok(Operation { shared: Arc::clone(&self.shared), key: self.key, serial: self.serial, span })
+    }
+
+    /// Pins payload bytes `[start, start+nbytes)`: their addresses stay valid, and the bytes are not reused, until the pin is dropped.
+    ///
+    /// # Errors
+    /// `OUT_OF_BOUNDS`, `DESTROYED`, `CLOSED`.
+    pub fn pin(&self, start: u64, nbytes: u64) -> Result<Pin> {
+        let mut inner = self.shared.lock_open()?;
+        if start.checked_add(nbytes).is_none_or(|end| end > self.facts.nbytes) {
+            return Err(Error::new(Code::OutOfBounds, "the window reaches beyond the vector"));
+        }
+        let destroyed = self.destroyed_error();
+        let Some(o) = inner.objects.get(self.key, self.serial).filter(|o| o.alive) else {
+            return Err(destroyed);
+        };
+        let hold = self.shared.seam.region.hold(o.payload.off + start, nbytes)?;
+        o.pins += 1;
+        Ok(Pin { shared: Arc::downgrade(&self.shared), key: self.key, serial: self.serial, hold })
+    }
+}
+
+/// Keeps payload bytes where they are, for a buffer that may outlive every handle.
+pub struct Pin {
+    /// Weak: a buffer that nobody collects must not keep a closed store's descriptors.
+    shared: Weak<Shared>,
+    key: u32,
+    serial: u64,
+    hold: Hold,
+}
+
+impl Pin {
+    /// Address of the first byte.
+    pub fn ptr(&self) -> *mut u8 {
+        self.hold.ptr()
+    }
+    /// Bytes pinned.
+    pub fn nbytes(&self) -> u64 {
+        self.hold.nbytes()
+    }
+}
+
+impl Drop for Pin {
+    fn drop(&mut self) {
+        let Some(shared) = self.shared.upgrade() else { return };
+        let mut inner = shared.lock();
+        if let Some(o) = inner.objects.get(self.key, self.serial) {
+            o.pins -= 1;
+            inner.reap(self.key);
+        }
+    }
+}
+
+/// Work in progress on an object's elements.
+pub(crate) struct Operation {
+    shared: Arc<Shared>,
+    key: u32,
+    serial: u64,
+    span: Span,
+}
+
+impl Operation {
+    pub(crate) fn span(&self) -> Span {
+        self.span
+    }
+
+    /// Bytes `[off, off+nbytes)` of the payload were written.
+    pub(crate) fn wrote(&self, payload_off: u64, off: u64, nbytes: u64) {
+        self.shared.seam.announce(payload_off + off, nbytes);
+    }
+}
+
+impl Drop for Operation {
+    fn drop(&mut self) {
+        let mut inner = self.shared.lock();
+        if let Some(o) = inner.objects.get(self.key, self.serial) {
+            o.operations -= 1;
+            inner.objects.operations -= 1;
+            inner.reap(self.key);
+        }
+        if inner.closing {
+            self.shared.changed.notify_all();
+        }
+    }
+}

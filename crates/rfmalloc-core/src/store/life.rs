@@ -1,0 +1,369 @@
+//! The life of an object, as an opener of the store commands it: reserved, written, committed, named, found again, destroyed.
+
+use super::find::check_name;
+use super::handle::Handle;
+use super::objects::{Fate, Object};
+use super::record::NewRecord;
+use super::space::zero;
+use super::{Inner, Mode, Shared, Store};
+use crate::dtype::{Dtype, MAX_LEN};
+use crate::error::{Code, Error, Result};
+use crate::format::{Extent, UNIT};
+use std::sync::Arc;
+
+/// Payloads up to this many bytes are written under the store mutex.
+const SMALL_PAYLOAD: usize = 64 * 1024;
+
+impl Store {
+    /// A temporary of `len` elements: bytes in the file, no record. It is gone with its last handle unless committed.
+    /// `zeroed`: the elements are zero; otherwise they are whatever the space held. Padding is always zero.
+    ///
+    /// # Errors
+    /// `ARGUMENT` (length), `UNSUPPORTED` (type), `NO_SPACE`, `READ_ONLY`, `CORRUPT`, `CLOSED`.
+    pub fn reserve(&self, dtype: Dtype, len: u64, zeroed: bool) -> Result<Handle> {
+        let sh = self.shared()?;
+        dtype.fixed()?;
+        if len > MAX_LEN {
+            return Err(Error::new(
+                Code::Argument,
+                format!("length {len} exceeds the limit of {MAX_LEN} elements"),
+            ));
+        }
+        let nbytes = len * dtype.width();
+        let units = nbytes.next_multiple_of(UNIT);
+        let (mut inner, (payload, known_zero)) = self.with_space(|| {
+            let mut inner = sh.lock_open()?;
+            inner.begin(sh)?;
+            let found = if units == 0 { (Extent::EMPTY, 0) } else { inner.allocate(sh, units)? };
+            Ok((inner, found))
+        })?;
+        let key = inner.objects.insert(Object::new(dtype, 0, len, payload, None));
+        let handle = inner.handle(sh, key)?;
+        drop(inner);
+        // The extent is ours: zeroed outside the lock, as an operation, so that a close waits for it.
+        let dirty = units - known_zero;
+        let from = if zeroed { 0 } else { nbytes };
+        if from < dirty {
+            let _operation = handle.begin()?;
+            zero(sh, Extent { off: payload.off + from, nbytes: dirty - from });
+        }
+        Ok(handle)
+    }
+
+    /// A committed vector with these element bytes.
+    ///
+    /// # Errors
+    /// As [`Store::reserve`] and [`Store::commit`]; `LENGTH`: `bytes` is not `len` × width.
+    pub fn create(&self, dtype: Dtype, len: u64, bytes: &[u8], name: Option<&str>) -> Result<Handle> {
+        self.put(dtype, len, bytes, name, false)
+    }
+
+    /// [`Store::create`], replacing the object that has the name if `replace` says so. A small payload is written in one critical section
+    /// with its record: half the cost of reserve, write, commit.
+    ///
+    /// # Errors
+    /// As [`Store::create`].
+    pub fn put(
+        &self,
+        dtype: Dtype,
+        len: u64,
+        bytes: &[u8],
+        name: Option<&str>,
+        replace: bool,
+    ) -> Result<Handle> {
+        if bytes.len() as u64 != len.saturating_mul(dtype.width()) {
+            return Err(Error::new(
+                Code::Length,
+                format!("{} bytes given for {len} elements of {} bytes", bytes.len(), dtype.width()),
+            ));
+        }
+        if bytes.len() <= SMALL_PAYLOAD && self.mode() == Mode::Persistent {
+            return self.with_space(|| self.put_small(dtype, len, bytes, name, replace));
+        }
+        let mut handle = self.reserve(dtype, len, false)?;
+        if !bytes.is_empty() {
+            let operation = handle.begin()?;
+            operation.span().write(0, bytes);
+            operation.wrote(handle.facts.off, 0, handle.facts.nbytes);
+        }
+        self.commit(&mut handle, name, replace)?;
+        Ok(handle)
+    }
+
+    fn put_small(
+        &self,
+        dtype: Dtype,
+        len: u64,
+        bytes: &[u8],
+        name: Option<&str>,
+        replace: bool,
+    ) -> Result<Handle> {
+        let sh = self.shared()?;
+        dtype.fixed()?;
+        let nbytes = bytes.len() as u64;
+        let units = nbytes.next_multiple_of(UNIT);
+        let mut inner = sh.lock_open()?;
+        inner.begin(sh)?;
+        let payload = if units == 0 { Extent::EMPTY } else { inner.allocate(sh, units)?.0 };
+        let span = sh.seam.region.span(payload.off, units);
+        span.write(0, bytes);
+        span.part(nbytes, units - nbytes).zero();
+        sh.seam.announce(payload.off, units);
+        let new = NewRecord { dtype: dtype.code(), kind: 0, len, payload, name, replace };
+        let (idx, generation) = match inner.create_record(sh, &new) {
+            Ok(made) => made,
+            Err(e) => {
+                inner.give_back(payload, Fate::Free)?;
+                return Err(e);
+            }
+        };
+        let key = inner.objects.insert(Object::new(dtype, 0, len, payload, Some((idx, generation))));
+        inner.handle(sh, key)
+    }
+
+    /// Makes a temporary a record, with or without a name; a committed object is (re)named if a name is given.
+    /// When the call returns, the object survives the death of the process, whole.
+    ///
+    /// # Errors
+    /// `EXISTS`: the name is taken and `replace` is false; `ARGUMENT`: the name; `BUSY`: an operation runs on the object to be replaced;
+    /// `NO_SPACE`, `READ_ONLY`, `POISONED`, `DESTROYED`, `CLOSED`.
+    pub fn commit(&self, handle: &mut Handle, name: Option<&str>, replace: bool) -> Result<()> {
+        self.with_space(|| self.try_commit(handle, name, replace))
+    }
+
+    /// Runs `act`, which changes nothing when it fails; where it finds no space while the bytes of destroyed objects wait for a sync, syncs
+    /// and runs it once more.
+    fn with_space<T>(&self, mut act: impl FnMut() -> Result<T>) -> Result<T> {
+        match act() {
+            Err(e) if e.code() == Code::NoSpace && self.shared.has_retired() => {
+                self.shared.sync()?;
+                act()
+            }
+            done => done,
+        }
+    }
+
+    fn try_commit(&self, handle: &mut Handle, name: Option<&str>, replace: bool) -> Result<()> {
+        let sh = self.shared()?;
+        self.check_ours(handle)?;
+        let mut inner = sh.lock_open()?;
+        sh.check_writable(&inner)?;
+        if let Some(idx) = inner.record_of(handle)? {
+            return match name {
+                Some(_) => inner.rename_record(sh, idx, name, replace),
+                None => Ok(()),
+            };
+        }
+        if sh.mode == Mode::Scratch {
+            return inner.commit_scratch(handle, name, replace);
+        }
+        let (dtype, kind, len, payload) = {
+            let o = inner.objects.get(handle.key, handle.serial).ok_or_else(|| handle.destroyed_error())?;
+            (o.dtype.code(), o.kind, o.len, o.payload)
+        };
+        let (idx, generation) =
+            inner.create_record(sh, &NewRecord { dtype, kind, len, payload, name, replace })?;
+        inner.objects.unlink(handle.key);
+        inner.objects.by_record.insert(idx, handle.key);
+        let o = inner.objects.get(handle.key, handle.serial).ok_or_else(|| handle.destroyed_error())?;
+        o.record = Some(idx);
+        o.id = u64::from(idx);
+        o.generation = u64::from(generation);
+        o.committed = true;
+        handle.facts = o.facts();
+        Ok(())
+    }
+
+    /// Names, renames or unnames a committed object. Arguments and errors as [`Store::commit`].
+    pub fn rename(&self, handle: &mut Handle, name: Option<&str>, replace: bool) -> Result<()> {
+        if name.is_some() {
+            return self.commit(handle, name, replace);
+        }
+        let sh = self.shared()?;
+        self.check_ours(handle)?;
+        let mut inner = sh.lock_open()?;
+        sh.check_writable(&inner)?;
+        // Giving a name up takes no space.
+        if let Some(idx) = inner.record_of(handle)? {
+            inner.rename_record(sh, idx, None, false)
+        } else {
+            inner.objects.unname(handle.key);
+            Ok(())
+        }
+    }
+
+    /// Destroys the object: every handle is dead from now on. False: it was dead already. `at_once`: its bytes need no sync before reuse.
+    ///
+    /// # Errors
+    /// `BUSY`: an operation runs on it; `READ_ONLY`, `POISONED`, `IO`, `CLOSED`.
+    pub fn destroy(&self, handle: &Handle, at_once: bool) -> Result<bool> {
+        let sh = self.shared()?;
+        self.check_ours(handle)?;
+        let mut inner = sh.lock_open()?;
+        let Some(o) = inner.objects.get(handle.key, handle.serial).filter(|o| o.alive) else {
+            return Ok(false);
+        };
+        if o.operations > 0 {
+            return Err(Error::new(Code::Busy, "an operation is running on the object; wait for it to end")
+                .with("id", o.id));
+        }
+        let (record, payload) = (o.record, o.payload);
+        match record {
+            Some(idx) => {
+                inner.begin(sh)?;
+                inner.prepare_names(sh)?;
+                // Rule 9: where every commit is durable, so is every death.
+                inner.destroy_record(sh, idx, at_once || sh.full)?;
+                sh.note_commit(&mut inner);
+            }
+            None => {
+                if let Some((e, fate)) = inner.objects.kill(handle.key, payload, Fate::Free) {
+                    inner.give_back(e, fate)?;
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Destroys the object with this name; false: no such name.
+    pub fn delete(&self, name: &str) -> Result<bool> {
+        match self.open_name(name)? {
+            Some(handle) => self.destroy(&handle, false),
+            None => Ok(false),
+        }
+    }
+
+    /// The object with this name.
+    ///
+    /// # Errors
+    /// `CORRUPT`: it, or a record that may be it, is damaged; `UNSUPPORTED`: of a type this version does not read; `CLOSED`.
+    pub fn open_name(&self, name: &str) -> Result<Option<Handle>> {
+        let sh = self.shared()?;
+        let mut inner = sh.lock_open()?;
+        if sh.mode == Mode::Scratch {
+            return match inner.objects.by_name.get(name).copied() {
+                Some(key) => inner.handle(sh, key).map(Some),
+                None => Ok(None),
+            };
+        }
+        match inner.find(name)? {
+            Some(idx) => inner.open_record(sh, idx).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Whether an object has this name.
+    pub fn has(&self, name: &str) -> Result<bool> {
+        let sh = self.shared()?;
+        let mut inner = sh.lock_open()?;
+        if sh.mode == Mode::Scratch {
+            return Ok(inner.objects.by_name.contains_key(name));
+        }
+        Ok(inner.find(name)?.is_some())
+    }
+
+    /// The object a reference speaks of.
+    ///
+    /// # Errors
+    /// `STALE_REF`: no such object, or one of another generation; `CORRUPT`, `CLOSED`.
+    pub fn open_id(&self, id: u64, generation: u64) -> Result<Handle> {
+        let sh = self.shared()?;
+        let mut inner = sh.lock_open()?;
+        let stale = || {
+            Error::new(
+                Code::StaleRef,
+                "the object this reference names no longer exists; make a new reference",
+            )
+            .with("id", id)
+            .with("generation", generation)
+        };
+        if let Some(key) = inner.objects.by_temporary.get(&id).copied() {
+            let fits = inner.objects.slab[key as usize].as_ref().is_some_and(|o| o.generation == generation);
+            return if fits { inner.handle(sh, key) } else { Err(stale()) };
+        }
+        let idx = u32::try_from(id).map_err(|_| stale())?;
+        match inner.record(idx)? {
+            Some(live) if u64::from(live.head.generation) == generation => inner.open_record(sh, idx),
+            _ => Err(stale()),
+        }
+    }
+
+    fn check_ours(&self, handle: &Handle) -> Result<()> {
+        if Arc::ptr_eq(&self.shared, &handle.shared) {
+            Ok(())
+        } else {
+            Err(Error::new(
+                Code::OtherStore,
+                "the object belongs to another store; copy it into this one first",
+            ))
+        }
+    }
+
+    /// Bytes of temporaries: alive, and made since the last [`Store::swept`].
+    pub fn temporary_bytes(&self) -> (u64, u64) {
+        let o = &self.shared.lock().objects;
+        (o.temporary_bytes, o.temporary_bytes_since_sweep)
+    }
+
+    /// Starts the count of newly made temporaries again.
+    pub fn swept(&self) {
+        self.shared.lock().objects.temporary_bytes_since_sweep = 0;
+    }
+}
+
+impl Inner {
+    fn open_record(&mut self, sh: &Arc<Shared>, idx: u32) -> Result<Handle> {
+        if let Some(key) = self.objects.by_record.get(&idx).copied() {
+            return self.handle(sh, key);
+        }
+        let live = self.live(idx)?;
+        let dtype = Dtype::from_code(live.head.dtype)
+            .ok_or_else(|| self.damaged(idx, "unknown element type"))?
+            .fixed()?;
+        let key = self.objects.insert(Object::new(
+            dtype,
+            live.head.kind,
+            live.body.len,
+            live.body.payload,
+            Some((idx, live.head.generation)),
+        ));
+        self.handle(sh, key)
+    }
+
+    fn commit_scratch(&mut self, handle: &mut Handle, name: Option<&str>, replace: bool) -> Result<()> {
+        if let Some(name) = name {
+            check_name(name)?;
+            if let Some(other) = self.objects.by_name.get(name).copied()
+                && other != handle.key
+            {
+                if !replace {
+                    return Err(Error::new(
+                        Code::Exists,
+                        format!("the name '{name}' is taken; pass {{ replace: true }} to replace the object"),
+                    )
+                    .with("name", name));
+                }
+                let old = self.objects.slab[other as usize].as_ref();
+                if old.is_some_and(|o| o.operations > 0) {
+                    return Err(Error::new(
+                        Code::Busy,
+                        "an operation is running on the object; wait for it to end",
+                    ));
+                }
+                let payload = old.map_or(Extent::EMPTY, |o| o.payload);
+                if let Some((e, fate)) = self.objects.kill(other, payload, Fate::Free) {
+                    self.give_back(e, fate)?;
+                }
+            }
+            self.objects.unname(handle.key);
+            self.objects.by_name.insert(name.to_owned(), handle.key);
+        }
+        let o = self.objects.get(handle.key, handle.serial).ok_or_else(|| handle.destroyed_error())?;
+        o.committed = true;
+        if let Some(name) = name {
+            o.name = Some(name.to_owned());
+        }
+        handle.facts = o.facts();
+        Ok(())
+    }
+}
