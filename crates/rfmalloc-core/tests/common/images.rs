@@ -182,11 +182,15 @@ impl Expect {
     pub fn may_end(&mut self, subject: &Subject) {
         self.values.get_mut(subject).unwrap().push((u32::MAX, None));
     }
-    /// The process died and this was seen after it: the act that was running had happened, or it may still happen (a name taken
-    /// twice is settled later).
+    /// The process died and this was seen after it: the act that was running had happened or it never will; but an object may still
+    /// end, since a name taken twice is settled later.
     pub fn seen(&mut self, subject: &Subject, value: &Value) {
         let now = self.now;
-        for (act, v) in self.values.get_mut(subject).into_iter().flatten() {
+        let Some(history) = self.values.get_mut(subject) else { return };
+        if matches!(subject, Subject::Name(_)) {
+            history.retain(|(act, v)| *act <= now || v == value);
+        }
+        for (act, v) in history {
             if *act > now && v != value {
                 *act = u32::MAX;
             }
