@@ -13,6 +13,8 @@
 //! - `drop_cache(file)`: asks the system to forget clean cached pages of the file.
 //! - `overcommit_is_strict()`: reserved memory counts against a limit, so reservations must be `PROT_NONE`.
 
+use std::fs::File;
+use std::io;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -30,6 +32,18 @@ pub(crate) fn process_epoch() -> u64 {
     FORKS.load(Ordering::Relaxed)
 }
 
+/// `allocate` of the contract. What the disk plainly does not have is refused before it is tried: a failing `fallocate` first takes all
+/// that is left, and until the file is cut back every other program meets a full disk.
+pub(crate) fn allocate(file: &File, off: u64, len: u64) -> io::Result<()> {
+    if let Ok(disk) = rustix::fs::fstatvfs(file)
+        && disk.f_blocks > 0
+        && disk.f_bfree.saturating_mul(disk.f_frsize) < len
+    {
+        return Err(io::Error::from_raw_os_error(libc::ENOSPC));
+    }
+    os::allocate(file, off, len)
+}
+
 #[cfg(any(target_os = "linux", target_os = "android"))]
 #[path = "linux.rs"]
 mod os;
@@ -38,6 +52,6 @@ mod os;
 mod os;
 
 pub(crate) use os::{
-    after_msync, allocate, back_holes, boot_id, drop_cache, lock_holder, overcommit_is_strict, publish_new,
-    sync_file, zero_range,
+    after_msync, back_holes, boot_id, drop_cache, lock_holder, overcommit_is_strict, publish_new, sync_file,
+    zero_range,
 };
