@@ -368,7 +368,7 @@ test('threads whose temporaries press on their stores at the same instant all fi
   t.deepEqual(counts, [200, 200, 200, 200, 200, 200])
 })
 
-test('the views of a worker that ends, by itself or by force, do not keep space for ever', async t => {
+test('the views of a worker that ends, by itself, by force or after closing, do not keep space for ever', async t => {
   const facts = await inChild(
     t,
     async ({ fm, args, workers }) => {
@@ -379,11 +379,17 @@ test('the views of a worker that ends, by itself or by force, do not keep space 
         const store = fm.openFmalloc(workerData.file)
         globalThis.views = []
         for (let i = 0; i < 50; i++) views.push(store.vector('raw', 2 ** 16, { name: 'v' + i, replace: true }).view())
+        if (workerData.closes) store.close()
         if (workerData.stays) setInterval(() => {}, 1000)
         parentPort.postMessage('made')
       })`
-      for (const stays of [true, false, true, false]) {
-        const worker = new workers.Worker(code, { eval: true, workerData: { ...args, stays } })
+      for (const [stays, closes] of [
+        [true, false],
+        [false, false],
+        [true, true],
+        [false, true],
+      ]) {
+        const worker = new workers.Worker(code, { eval: true, workerData: { ...args, stays, closes } })
         const exited = new Promise(resolve => worker.once('exit', resolve))
         await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
         if (stays) await worker.terminate()

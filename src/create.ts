@@ -52,11 +52,16 @@ export function checkFree(space: Space, name: string, replace: boolean): void {
 
 /** Checks name and replace of an options object against the store. */
 export function placeIn(store: Store, raw: Readonly<Record<string, unknown>>, commit: boolean): Place {
+  const place = unclaimedPlace(store, raw, commit)
+  if (place.name !== null) checkFree(spaceOf(store), place.name, place.replace)
+  return place
+}
+
+/** The same for what is made in one call, which refuses a taken name itself. */
+function unclaimedPlace(store: Store, raw: Readonly<Record<string, unknown>>, commit: boolean): Place {
   const replace = checkFlag(raw['replace'], false, 'replace')
   const name = isGiven(raw['name']) ? checkName(raw['name']) : null
-  const space = spaceOf(store)
-  space.checkCreatable()
-  if (name !== null) checkFree(space, name, replace)
+  spaceOf(store).checkCreatable()
   return { store, name, replace, commit: commit || name !== null }
 }
 
@@ -165,7 +170,7 @@ export function createVector(
   }
   const notes: Notes = { mask: 0 }
   if (Array.isArray(source) && source.length * dtype.width <= staging.byteLength) {
-    const vector = putSmall(placeIn(store, raw, true), dtype, source, notes)
+    const vector = putSmall(unclaimedPlace(store, raw, true), dtype, source, notes)
     warnMask(notes.mask, operation)
     return vector
   }

@@ -125,8 +125,8 @@ export interface Native {
   nameOf(token: number): string | null
   stateOf(token: number): 'committed' | 'temporary' | 'destroyed' | 'closed'
   describe(token: number): NativeDescription
-  /** The live buffers that userBuffer made in this thread over the store's file. */
-  userBuffers(handle: number): ArrayBuffer[]
+  /** Gives the live buffers that userBuffer made in this thread over the store's file to `transfer`, and lists what it returns instead. */
+  moveUserBuffers(handle: number, transfer: (buffer: ArrayBuffer) => ArrayBuffer): void
   /** An external buffer over payload bytes; pins the extent until it is collected. */
   userBuffer(token: number, start: number, nbytes: number): ArrayBuffer
 

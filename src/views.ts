@@ -26,14 +26,17 @@ export class UserBuffers {
 
   /** The last handle closes: views get length 0 where the runtime can do it. */
   detachAll(handle: number): void {
-    for (const buffer of native.userBuffers(handle) as Transferable[]) {
-      if (buffer.transfer === undefined) return
+    if (!('transfer' in ArrayBuffer.prototype)) return
+    native.moveUserBuffers(handle, (buffer: Transferable) => {
       try {
-        moved.set(buffer, buffer.transfer())
+        const to = buffer.transfer?.() ?? buffer
+        moved.set(buffer, to)
+        return to
       } catch {
         // A buffer somebody locked stays attached and reads zeros, as on Node 20.
+        return buffer
       }
-    }
+    })
   }
 }
 

@@ -4,6 +4,7 @@ use crate::error::{OrFail, Result, bad_argument, whole};
 use crate::thread;
 use crate::view::{self, Raw};
 use napi::bindgen_prelude::Either3;
+use napi::bindgen_prelude::Function;
 use napi::{Either, Env};
 use napi_derive::napi;
 use rfmalloc_core::{Dtype, Handle, MappedFile, ObjectFacts, Store, Vector, cells};
@@ -244,10 +245,20 @@ pub fn user_buffer(env: Env, token: u32, start: f64, nbytes: f64) -> Result<Raw>
     }
 }
 
-/// The live buffers that `userBuffer` made in this thread over the store's file, through any handle.
-#[napi(catch_unwind, ts_return_type = "ArrayBuffer[]")]
-pub fn user_buffers(env: Env, handle: u32) -> Vec<Raw> {
-    thread::buffers(&env, handle)
+/// Gives every live buffer that `userBuffer` made in this thread over the store's file to `transfer`, and lists what it returns in the
+/// buffer's place: the facade keeps the moved buffer, so it is still this thread's when the thread ends.
+#[napi(catch_unwind)]
+pub fn move_user_buffers(
+    env: Env,
+    handle: u32,
+    #[napi(ts_arg_type = "(buffer: ArrayBuffer) => ArrayBuffer")] transfer: Function<'_, Raw, Raw>,
+) -> Result<()> {
+    for (number, buffer) in thread::buffers(&env, handle) {
+        let moved = transfer.call(buffer).map_err(|e| bad_argument(&e.reason))?;
+        let weak = view::weak(&env, &moved)?;
+        view::delete_weak(&env, thread::relist(number, weak));
+    }
+    Ok(())
 }
 
 #[napi(catch_unwind)]

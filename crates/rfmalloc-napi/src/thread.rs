@@ -31,7 +31,8 @@ struct Tables {
     next_store: u32,
     tokens: Vec<Option<Token>>,
     free: Vec<u32>,
-    by_object: HashMap<(u32, u64), u32>,
+    /// (store, object) → token, for finding an object's facade; built when it is first asked for, since making vectors never asks.
+    by_object: Option<HashMap<(u32, u64), u32>>,
     temporaries: Vec<u32>,
     /// Buffers given to the user and not yet collected: number → (file, weak reference).
     buffers: HashMap<u64, (FileId, WeakObject)>,
@@ -107,8 +108,10 @@ impl Tables {
             self.tokens.len() as u32 - 1
         });
         self.tokens[token as usize] = Some(Token { vector: Some(vector), weak: None, store, serial });
-        if serial != 0 {
-            self.by_object.insert((store, serial), token);
+        if serial != 0
+            && let Some(map) = &mut self.by_object
+        {
+            map.insert((store, serial), token);
         }
         if temporary {
             self.temporaries.push(token);
@@ -128,8 +131,10 @@ impl Tables {
         let t = self.tokens.get_mut(token as usize)?.as_mut()?;
         let vector = t.vector.take()?;
         let (store, serial, attached) = (t.store, t.serial, t.weak.is_some());
-        if self.by_object.get(&(store, serial)) == Some(&token) {
-            self.by_object.remove(&(store, serial));
+        if let Some(map) = &mut self.by_object
+            && map.get(&(store, serial)) == Some(&token)
+        {
+            map.remove(&(store, serial));
         }
         if !attached {
             self.tokens[token as usize] = None;
@@ -225,8 +230,15 @@ pub(crate) fn attach(env: &Env, token: u32, object: &Raw) -> Result<()> {
 /// The live facade object of an open object in this store handle.
 pub(crate) fn facade(env: &Env, store: u32, serial: u64) -> Option<Raw> {
     with(|t| {
-        let token = t.by_object.get(&(store, serial))?;
-        t.get(*token)?.weak.as_ref()?.get(env)
+        let tokens = &t.tokens;
+        let map = t.by_object.get_or_insert_with(|| {
+            let held = tokens.iter().zip(0..).filter_map(|(k, token)| Some((k.as_ref()?, token)));
+            held.filter(|(k, _)| k.vector.is_some() && k.serial != 0)
+                .map(|(k, token)| ((k.store, k.serial), token))
+                .collect()
+        });
+        let token = *map.get(&(store, serial))?;
+        t.get(token)?.weak.as_ref()?.get(env)
     })
 }
 
@@ -309,11 +321,23 @@ pub(crate) fn ending(is_attached: impl Fn(&WeakObject) -> bool) {
     });
 }
 
-/// The reachable buffers of this thread over the file of an open store.
-pub(crate) fn buffers(env: &Env, store: u32) -> Vec<Raw> {
+/// Puts another weak reference in the place of a listed buffer's; returns the one that the caller must delete.
+pub(crate) fn relist(number: u64, weak: WeakObject) -> WeakObject {
+    with(|t| match t.buffers.get_mut(&number) {
+        Some((_, old)) => std::mem::replace(old, weak),
+        None => weak,
+    })
+}
+
+/// The reachable buffers of this thread over the file of an open store, by their numbers.
+pub(crate) fn buffers(env: &Env, store: u32) -> Vec<(u64, Raw)> {
     with(|t| {
         let Some(file) = t.stores.get(&store).map(|s| s.store.file_id()) else { return Vec::new() };
-        t.buffers.values().filter(|(f, _)| *f == file).filter_map(|(_, weak)| weak.get(env)).collect()
+        t.buffers
+            .iter()
+            .filter(|(_, (f, _))| *f == file)
+            .filter_map(|(number, (_, weak))| Some((*number, weak.get(env)?)))
+            .collect()
     })
 }
 

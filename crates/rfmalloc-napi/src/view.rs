@@ -197,11 +197,23 @@ pub(crate) fn listed_buffer<T: Send + 'static>(
         return Err(bad_argument("an external buffer needs at least one byte"));
     }
     let buffer = external(env, ptr, nbytes as usize, Some(Owner { memory: Box::new(owner), number }))?;
+    let weak = weak(env, &buffer)?;
+    Ok((buffer, weak))
+}
+
+/// Deletes a weak reference that is in no table any more.
+pub(crate) fn delete_weak(env: &Env, weak: WeakObject) {
+    // SAFETY: the caller took the only copy out of the tables.
+    unsafe { sys::napi_delete_reference(env.raw(), weak.0) };
+}
+
+/// A weak reference to an object.
+pub(crate) fn weak(env: &Env, object: &Raw) -> Result<WeakObject> {
     let mut reference = ptr::null_mut();
-    // SAFETY: `buffer` is a value of the current call; a reference of count 0 is weak.
-    let status = unsafe { sys::napi_create_reference(env.raw(), buffer.0, 0, &raw mut reference) };
+    // SAFETY: `object` is a value of the current call; a reference of count 0 is weak.
+    let status = unsafe { sys::napi_create_reference(env.raw(), object.0, 0, &raw mut reference) };
     if status == sys::Status::napi_ok {
-        Ok((buffer, WeakObject(reference)))
+        Ok(WeakObject(reference))
     } else {
         Err(bad_argument("no weak reference"))
     }
