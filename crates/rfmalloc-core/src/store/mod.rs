@@ -55,6 +55,7 @@ use crate::resolve::Trust;
 use crate::seam::Seam;
 use objects::Objects;
 use std::collections::VecDeque;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -156,6 +157,23 @@ impl Shared {
     pub(crate) fn closed_error(&self) -> Error {
         Error::new(Code::Closed, "the runtime is closed; open the file again")
             .with("path", self.path.display().to_string())
+    }
+
+    /// Decision 11: a file renamed over the path gets none of what this store writes, so a sync must not look like success. A file that
+    /// was moved away is still ours, under its new name.
+    fn check_not_replaced(&self) -> Result<()> {
+        match std::fs::metadata(&self.path) {
+            Ok(now) if (now.dev(), now.ino()) != self.key && self.mode == Mode::Persistent => Err(Error::new(
+                Code::Io,
+                format!(
+                    "'{}' is another file now: it was replaced while the store was open, and what was synced is in the old file, which is gone \
+                     when the store is closed; copy what you need into the new one",
+                    self.path.display()
+                ),
+            )
+            .with("path", self.path.display().to_string())),
+            _ => Ok(()),
+        }
     }
 
     /// Whether bytes of destroyed objects wait for a sync.
@@ -290,7 +308,8 @@ impl StoreWork {
     /// As there.
     pub fn sync(&self) -> Result<()> {
         drop(self.0.lock_open()?);
-        self.0.sync()
+        self.0.sync()?;
+        self.0.check_not_replaced()
     }
 
     /// As [`Store::verify`].

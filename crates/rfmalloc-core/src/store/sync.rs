@@ -368,7 +368,7 @@ impl Store {
     /// Everything that happened before the call is on stable storage when it returns; blocks. Nothing to do for scratch and read-only stores.
     ///
     /// # Errors
-    /// `IO`, `NO_SPACE`: the sync failed and the store is poisoned; `POISONED`: an earlier one had failed; `CLOSED`.
+    /// `IO`, `NO_SPACE`: the sync failed and the store is poisoned, or (`IO`, `details.path`) another file stands under the path now; `POISONED`: an earlier one had failed; `CLOSED`.
     pub fn sync(&self) -> Result<()> {
         self.for_work()?.sync()
     }
