@@ -169,6 +169,25 @@ fn damaged_record_hides_its_bytes_so_only_new_ones_are_handed_out() {
     assert_eq!(bytes_of(&file_bytes(&path)), bytes_of(&before));
 }
 
+/// A close of a store that was killed covers what the dead process left; with a damaged record it used to write the superblock although
+/// its opener had only read.
+#[test]
+fn damaged_store_that_was_killed_is_left_as_it_is_by_a_reader() {
+    let (dir, path) = sample(10);
+    let killed = dir.path().join("killed");
+    let store = open(&path, &booted(BOOT));
+    create(&store, Some("after"), 77, 40);
+    std::fs::copy(&path, &killed).unwrap();
+    store.close().unwrap();
+    patch(&killed, forge::slot_off(4) + 40, &[0xFF; 4]);
+    let before = file_bytes(&killed);
+    let store = open(&killed, &booted(BOOT));
+    assert_eq!(read_name(&store, "after").unwrap(), Some(bytes(77, 40)));
+    assert_code(store.sync(), Code::Corrupt);
+    store.close().unwrap();
+    assert!(file_bytes(&killed) == before);
+}
+
 #[test]
 fn foreign_and_cut_files_are_left_as_they_are() {
     let (dir, path) = sample(3);

@@ -21,6 +21,15 @@ const BATCH: usize = 1 << 16;
 impl Inner {
     /// Rule 3; idempotent. After it, free space may be allocated and records changed.
     pub(super) fn begin(&mut self, sh: &Shared) -> Result<()> {
+        self.begin_checked(sh, false)
+    }
+
+    /// Rule 3 for a sync that changes nothing itself: a store with a damaged record is left as it is, for no change was asked for.
+    pub(super) fn begin_if_whole(&mut self, sh: &Shared) -> Result<()> {
+        self.begin_checked(sh, true)
+    }
+
+    fn begin_checked(&mut self, sh: &Shared, refuse_damage: bool) -> Result<()> {
         sh.check_writable(self)?;
         if self.begun {
             return Ok(());
@@ -36,6 +45,12 @@ impl Inner {
         }
         // Overlaps are found before the first store. After a machine crash this is the virtual picture; it is derived again below.
         let mut heap = self.derive(used_end, !self.same_boot)?;
+        if refuse_damage && self.tail_only {
+            return Err(Error::corrupt(
+                "a record is damaged, so what a killed process left is not promised beyond this machine's next failure; verify() names it",
+                HEADER_BYTES,
+            ));
+        }
         let a = barrier_metadata(sh, self);
         self.barrier(sh, a)?;
         let was_trusted = self.same_boot;

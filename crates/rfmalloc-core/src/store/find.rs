@@ -32,7 +32,8 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
 impl Inner {
     /// The error for a damaged record.
     pub(super) fn damaged(&self, idx: u32, what: &str) -> Error {
-        let off = self.catalog.place(idx).map_or(0, |p| p.slot_off);
+        let is_word = Word::decode(self.catalog.word(idx), idx).is_none();
+        let off = self.catalog.place(idx).map_or(0, |p| if is_word { p.word_off } else { p.slot_off });
         Error::corrupt(format!("record {idx}: {what}"), off).with("id", idx)
     }
 

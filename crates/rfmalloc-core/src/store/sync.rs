@@ -139,7 +139,7 @@ impl Shared {
         // What a process killed in this boot left is there, so it is promised too: the superblock must come to cover it. (After a machine
         // crash what counts is on disk already, and what does not is dropped by the first change, not by a sync.) A damaged store cannot
         // begin; its bytes are synced all the same, and the caller is told.
-        let covered = if inner.was_unclean && inner.same_boot { inner.begin(self) } else { Ok(()) };
+        let covered = if inner.was_unclean && inner.same_boot { inner.begin_if_whole(self) } else { Ok(()) };
         if inner.poisoned.is_some() {
             return covered;
         }
