@@ -46,10 +46,6 @@ pub(crate) fn allocate(file: &File, off: u64, len: u64) -> io::Result<()> {
 }
 
 pub(crate) fn back_holes(file: &File, len: u64) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    if file.metadata()?.blocks().saturating_mul(512) >= len {
-        return Ok(());
-    }
     match rustix::fs::fallocate(file, rustix::fs::FallocateFlags::empty(), 0, len) {
         Ok(()) | Err(rustix::io::Errno::INVAL | rustix::io::Errno::NOTSUP) => Ok(()),
         Err(e) => Err(e.into()),

@@ -15,6 +15,7 @@
 
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -32,16 +33,31 @@ pub(crate) fn process_epoch() -> u64 {
     FORKS.load(Ordering::Relaxed)
 }
 
-/// `allocate` of the contract. What the disk plainly does not have is refused before it is tried: a failing `fallocate` first takes all
-/// that is left, and until the file is cut back every other program meets a full disk.
-pub(crate) fn allocate(file: &File, off: u64, len: u64) -> io::Result<()> {
-    if let Ok(disk) = rustix::fs::fstatvfs(file)
-        && disk.f_blocks > 0
-        && disk.f_bfree.saturating_mul(disk.f_frsize) < len
-    {
-        return Err(io::Error::from_raw_os_error(libc::ENOSPC));
+/// What the disk plainly does not have is refused before it is tried: a failing `fallocate` first takes all that is left, and until the
+/// file is cut back every other program meets a full disk.
+fn check_room(file: &File, nbytes: u64) -> io::Result<()> {
+    match rustix::fs::fstatvfs(file) {
+        Ok(disk) if disk.f_blocks > 0 && disk.f_bavail.saturating_mul(disk.f_frsize) < nbytes => {
+            Err(io::Error::from_raw_os_error(libc::ENOSPC))
+        }
+        _ => Ok(()),
     }
+}
+
+/// `allocate` of the contract.
+pub(crate) fn allocate(file: &File, off: u64, len: u64) -> io::Result<()> {
+    check_room(file, len)?;
     os::allocate(file, off, len)
+}
+
+/// `back_holes` of the contract.
+pub(crate) fn back_holes(file: &File, len: u64) -> io::Result<()> {
+    let backed = file.metadata()?.blocks().saturating_mul(512);
+    if backed >= len {
+        return Ok(());
+    }
+    check_room(file, len - backed)?;
+    os::back_holes(file, len)
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -52,6 +68,5 @@ mod os;
 mod os;
 
 pub(crate) use os::{
-    after_msync, back_holes, boot_id, drop_cache, lock_holder, overcommit_is_strict, publish_new, sync_file,
-    zero_range,
+    after_msync, boot_id, drop_cache, lock_holder, overcommit_is_strict, publish_new, sync_file, zero_range,
 };
