@@ -653,3 +653,36 @@ function freshStoreClosed(t) {
   store.close()
   return store.path
 }
+
+test('an element whose getter makes another vector does not write into it', t => {
+  const store = freshStore(t)
+  let inner
+  const source = [1, 2, 3]
+  Object.defineProperty(source, 1, {
+    get: () => {
+      inner = store.vector('integer', [70, 80, 90])
+      return 20
+    },
+  })
+  const outer = store.vector('integer', source)
+  t.deepEqual(outer.toArray(), [1, 20, 3])
+  t.deepEqual(inner.toArray(), [70, 80, 90])
+  t.deepEqual(store.vector('integer', new Int32Array([5, 6])).toArray(), [5, 6])
+})
+
+test('small typed arrays of every kind come in whole, odd complex pairs are refused', t => {
+  const store = freshStore(t)
+  t.deepEqual(store.vector('numeric', new Float64Array([1.5, NaN])).toArray(), [1.5, NaN])
+  t.deepEqual(store.vector('raw', new Uint8Array([0, 255])).toArray(), [0, 255])
+  t.deepEqual(store.vector('logical', new Int32Array([0, 7, -2147483648])).toArray(), [false, true, null])
+  t.deepEqual(store.vector('complex', new Float64Array([1, 2, 3, 4])).toArray(), [
+    { re: 1, im: 2 },
+    { re: 3, im: 4 },
+  ])
+  refuses(t, () => store.vector('complex', new Float64Array([1, 2, 3])), 'LENGTH')
+  t.deepEqual(store.vector('numeric', new Float64Array(0)).toArray(), [])
+  for (const n of [511, 512, 513, 4096]) {
+    const values = Float64Array.from({ length: n }, (_, i) => i)
+    t.deepEqual(store.vector('numeric', values).toTypedArray(), values)
+  }
+})

@@ -3,7 +3,7 @@
  * and nothing was there. A taken name is refused before anything is built.
  */
 import { collect, setChunks, CHUNK } from './bulk.js'
-import { checkLength, COMPLEX, isImportable, isTypedArray, type Dtype } from './dtype.js'
+import { checkLength, COMPLEX, LOGICAL, isImportable, isTypedArray, type Dtype } from './dtype.js'
 import { fail, isFmallocError, show } from './errors.js'
 import { collectGarbage } from './gc.js'
 import { Handle } from './handle.js'
@@ -105,11 +105,34 @@ function stagedLane(dtype: Dtype): Lane {
   return lane
 }
 
-/** A committed vector of a few values: staged, then made in one call. */
-function putSmall(place: Place, dtype: Dtype, source: readonly unknown[], notes: Notes): Vector {
-  const lane = stagedLane(dtype)
-  const { length } = source
-  for (let k = 0; k < length; k++) lane.write(k, convert(dtype.code, source[k], notes, k))
+/** An element's getter may make another vector while the page is half written: that one goes the long way. */
+let isStaging = false
+
+/** Stages a few values that need no other array: their count, or -1 for a source that goes the long way. */
+function stage(dtype: Dtype, source: unknown, notes: Notes): number {
+  if (isStaging) return -1
+  if (Array.isArray(source)) {
+    const { length } = source
+    if (length * dtype.width > staging.byteLength) return -1
+    const lane = stagedLane(dtype)
+    isStaging = true
+    try {
+      for (let k = 0; k < length; k++) lane.write(k, convert(dtype.code, source[k], notes, k))
+    } finally {
+      isStaging = false
+    }
+    return length
+  }
+  // Bits that are this type's elements already; an Int32Array given as logical is converted.
+  if (!(source instanceof dtype.array) || dtype.code === LOGICAL) return -1
+  const { byteLength } = source
+  if (byteLength > staging.byteLength || byteLength % dtype.width !== 0) return -1
+  stagedLane(dtype).array.set(source as never)
+  return byteLength / dtype.width
+}
+
+/** A committed vector of the first staged elements, in one call. */
+function putStaged(place: Place, dtype: Dtype, length: number): Vector {
   const space = spaceOf(place.store)
   native.put(space.handle, dtype.code, length, place.name, place.replace)
   return adopt(new Handle(space, place.store, place.name))
@@ -169,8 +192,10 @@ export function createVector(
     return build(placeIn(store, raw, true), dtype, length, zero)
   }
   const notes: Notes = { mask: 0 }
-  if (Array.isArray(source) && source.length * dtype.width <= staging.byteLength) {
-    const vector = putSmall(unclaimedPlace(store, raw, true), dtype, source, notes)
+  const small = Array.isArray(source) || isTypedArray(source) ? unclaimedPlace(store, raw, true) : undefined
+  const staged = small === undefined ? -1 : stage(dtype, source, notes)
+  if (small !== undefined && staged >= 0) {
+    const vector = putStaged(small, dtype, staged)
     warnMask(notes.mask, operation)
     return vector
   }
