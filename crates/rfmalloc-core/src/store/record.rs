@@ -1,8 +1,8 @@
 //! Changing records: create (rule 7), change (8), destroy (9), replace (10). Everything here runs under the store mutex, after `begin`.
 //!
 //! What can fail (space, the lease, a barrier) happens before the first store that matters; from there on the steps are plain stores in
-//! the order of the rules, the state word last. Space comes first of all: on a full disk it forces a sync, and that must find neither a
-//! sequence nor a slot taken that is not yet written, nor change what a rule has just been told about durability.
+//! the order of the rules, the state word last. Space comes first of all: an act that finds none has taken neither a slot nor a sequence
+//! yet, so `Store::with_space` can sync and run it once more.
 
 use super::find::check_name;
 use super::sync::barrier_slot;
@@ -72,12 +72,8 @@ impl Inner {
             // Rule 10: an ordinary death, after the new record stands.
             self.destroy_record(sh, old, false)?;
         }
-        self.note_commit_if_unsynced(sh);
-        Ok((idx, generation))
-    }
-
-    fn note_commit_if_unsynced(&mut self, sh: &Arc<Shared>) {
         sh.note_commit(self);
+        Ok((idx, generation))
     }
 
     /// The slot that holds the name now, which the caller replaces; `None`: the name is free.
@@ -221,17 +217,16 @@ impl Inner {
         replace: bool,
     ) -> Result<()> {
         self.begin(sh)?;
-        let replaced = if let Some(name) = name {
-            match self.claim_name(sh, name, true)? {
-                Some(old) if old == idx => return Ok(()),
-                Some(_) if !replace => {
-                    return self.claim_name(sh, name, false).map(|_| ());
+        self.prepare_names(sh)?;
+        let replaced = match name {
+            Some(name) => {
+                check_name(name)?;
+                if self.find(name)? == Some(idx) {
+                    return Ok(());
                 }
-                other => other,
+                self.claim_name(sh, name, replace)?
             }
-        } else {
-            self.prepare_names(sh)?;
-            None
+            None => None,
         };
         let replaces = match replaced {
             Some(old) => self.record(old)?.map(|live| (live.head.id, live.head.generation)),

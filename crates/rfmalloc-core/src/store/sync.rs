@@ -78,15 +78,11 @@ impl Shared {
         state.due = Some(state.due.map_or(due, |d| d.min(due)));
         if !state.running && !state.stop {
             state.running = true;
-            let shared = Arc::downgrade(self);
-            let started = std::thread::Builder::new().name("rfmalloc-sync".into()).spawn(move || {
-                // Holds no `Arc` while it waits in between, so it never keeps a store open.
-                while let Some(shared) = shared.upgrade() {
-                    if !shared.background_round() {
-                        break;
-                    }
-                }
-            });
+            // The thread is no opener, so it does not keep the store open; `finish` stops it.
+            let shared = Arc::clone(self);
+            let started = std::thread::Builder::new()
+                .name("rfmalloc-sync".into())
+                .spawn(move || while shared.background_round() {});
             // Without a thread the promise of sync() and close() still stands; only the time bound of the background sync is lost.
             state.running = started.is_ok();
         }
@@ -94,7 +90,7 @@ impl Shared {
         self.background.wake.notify_all();
     }
 
-    /// Waits until a sync is due (at most a second, then asks again) and makes it; false: the store is closing.
+    /// Waits until a sync may be due, or makes the one that is; false: the store is closing.
     fn background_round(self: &Arc<Self>) -> bool {
         let mut state = self.background.lock();
         if state.stop {
@@ -110,12 +106,12 @@ impl Shared {
                 let _ = self.sync();
                 true
             }
-            due => {
-                let wait = due.map_or(Duration::from_secs(1), |d| d - now).min(Duration::from_secs(1));
-                let (state, _) =
-                    self.background.wake.wait_timeout(state, wait).unwrap_or_else(PoisonError::into_inner);
+            Some(due) => {
+                let waited = self.background.wake.wait_timeout(state, due - now);
+                let (state, _) = waited.unwrap_or_else(PoisonError::into_inner);
                 !state.stop
             }
+            None => !self.background.wake.wait(state).unwrap_or_else(PoisonError::into_inner).stop,
         }
     }
 
