@@ -429,6 +429,14 @@ test('tidy destroys the temporaries made inside, except those returned at any de
   )
 })
 
+// A long result used to be spread into one call while tidy looked for vectors in it: a RangeError, and the result was lost.
+test('tidy returns a long array whole, with the vector at its end', t => {
+  const store = freshStore(t)
+  const result = store.tidy(() => [...Array(500_000).fill(0), store.vector('integer', [7]).copy()])
+  t.is(result.length, 500_001)
+  t.is(result.at(-1).get(0), 7)
+})
+
 test('tidy destroys them also when the function throws', t => {
   const store = freshStore(t)
   const v = store.vector('integer', [1])

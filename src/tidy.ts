@@ -74,8 +74,9 @@ function collectTokens(value: unknown, tokens: Set<number>, seen: Set<object>): 
     if (typeof x !== 'object' || x === null || seen.has(x)) continue
     seen.add(x)
     if (isVector(x)) tokens.add(partsOf(x).handle.token)
-    else if (Array.isArray(x)) pending.push(...(x as unknown[]))
-    else if (isPlainObject(x)) pending.push(...Object.values(x))
+    // One by one: spread into a call, a long array would overflow the stack.
+    else if (Array.isArray(x)) for (const inner of x as unknown[]) pending.push(inner)
+    else if (isPlainObject(x)) for (const inner of Object.values(x)) pending.push(inner)
   }
 }
 
