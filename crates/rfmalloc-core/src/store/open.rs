@@ -175,7 +175,7 @@ fn try_open(path: &Path, options: &OpenOptions) -> Result<Option<Opened>> {
     if fs::metadata(path).map(|m| (m.dev(), m.ino())).ok() != Some(key) {
         return Ok(None);
     }
-    let created = if is_unfinished(&file, &meta)? {
+    let created = if is_unfinished(&file).map_err(|e| describe_io(path, "read the header of", &e))? {
         if options.read_only {
             return Err(Error::new(
                 Code::NotAStore,
@@ -247,13 +247,15 @@ fn lock(file: &File, key: Key, path: &Path, shared: bool) -> Result<()> {
     }
 }
 
-/// An empty file, or one of creation's exact length that is zero where the superblocks stand: nothing was ever stored in it.
-fn is_unfinished(file: &File, meta: &fs::Metadata) -> Result<bool> {
-    if meta.len() != CREATION_NBYTES {
-        return Ok(meta.len() == 0);
+/// An empty file, or one of creation's exact length that is zero where the superblocks stand: nothing was ever stored in it. Asked only
+/// under the lock: before it another process may have filled the file meanwhile.
+fn is_unfinished(file: &File) -> io::Result<bool> {
+    let len = file.metadata()?.len();
+    if len != CREATION_NBYTES {
+        return Ok(len == 0);
     }
     let mut b = vec![0u8; CREATION_NBYTES as usize];
-    file.read_exact_at(&mut b, 0).map_err(|e| Error::io("cannot read the header", &e))?;
+    file.read_exact_at(&mut b, 0)?;
     // The segment header is written first, the superblocks last.
     let (header, rest) = b.split_at(HEADER_BYTES as usize);
     let (segment_head, slots) = rest.split_at(segment::HEAD);
