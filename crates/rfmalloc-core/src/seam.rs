@@ -4,7 +4,8 @@
 //! can reach; payload bytes are written in place by their owners, who announce it with [`Seam::announce`].
 //!
 //! An [`Observer`] is told before and after each event; an error from `before` takes the place of the system call's. Reading the file
-//! through any descriptor shows the pages as they are at that moment, since mappings and `read` share the page cache.
+//! through any descriptor shows the pages as they are at that moment, since mappings and `read` share the page cache. A file in the making
+//! has no mappings yet and perhaps no name: [`Making`] is the seam it passes through.
 
 use crate::error::{Error, Result};
 use crate::format::HEADER_BYTES;
@@ -12,6 +13,7 @@ use crate::platform;
 use crate::region::{MetaMap, Region};
 use std::fs::File;
 use std::io;
+use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 /// One step towards the disk. Offsets and lengths in bytes.
@@ -45,10 +47,23 @@ pub enum Event {
         /// New length.
         nbytes: u64,
     },
+    /// The file, filled without a name, appears under its path.
+    Link,
+    /// A barrier over the folder: the name is on stable storage once it returns.
+    SyncFolder,
+    /// After a failed sync: cached bytes from here on are forgotten where they are not dirty, and read from the disk again.
+    Forget {
+        /// From the start of the file.
+        off: u64,
+    },
 }
 
 /// Watches the seam, for tests: crash images, fault injection, counting.
 pub trait Observer: Send + Sync {
+    /// The file whose events follow: one that is being made, or one that was found.
+    fn opened(&self, file: &File) {
+        let _ = file;
+    }
     /// Called before the event; an error is returned in the place of the system call's.
     fn before(&self, event: Event) -> io::Result<()> {
         let _ = event;
@@ -60,35 +75,66 @@ pub trait Observer: Send + Sync {
     }
 }
 
+type Watch = Option<Arc<dyn Observer>>;
+
+/// One event: told, done, told.
+pub(crate) fn pass(watch: &Watch, event: Event, act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+    match watch {
+        None => act(),
+        Some(o) => {
+            o.before(event)?;
+            act()?;
+            o.after(event);
+            Ok(())
+        }
+    }
+}
+
+/// A file that is becoming a store: written through its descriptor.
+pub(crate) struct Making<'a> {
+    file: &'a File,
+    watch: &'a Watch,
+}
+
+impl<'a> Making<'a> {
+    pub(crate) fn new(file: &'a File, watch: &'a Watch) -> Self {
+        if let Some(o) = watch {
+            o.opened(file);
+        }
+        Self { file, watch }
+    }
+
+    pub(crate) fn allocate(&self, nbytes: u64) -> io::Result<()> {
+        pass(self.watch, Event::Length { nbytes }, || platform::allocate(self.file, 0, nbytes))
+    }
+
+    pub(crate) fn write(&self, off: u64, bytes: &[u8]) -> io::Result<()> {
+        pass(self.watch, Event::Store { off, nbytes: bytes.len() as u64 }, || {
+            self.file.write_all_at(bytes, off)
+        })
+    }
+
+    pub(crate) fn sync(&self) -> io::Result<()> {
+        pass(self.watch, Event::SyncAll, || platform::sync_file(self.file))
+    }
+}
+
 /// The file of one store with its mappings.
 pub(crate) struct Seam {
     pub(crate) file: File,
     pub(crate) region: Arc<Region>,
     pub(crate) header: MetaMap,
-    observer: Option<Arc<dyn Observer>>,
+    observer: Watch,
 }
 
 impl Seam {
-    pub(crate) fn new(
-        file: File,
-        region: Arc<Region>,
-        writable: bool,
-        observer: Option<Arc<dyn Observer>>,
-    ) -> Result<Self> {
+    pub(crate) fn new(file: File, region: Arc<Region>, writable: bool, observer: Watch) -> Result<Self> {
         let header = MetaMap::new(&file, 0, HEADER_BYTES, writable)?;
         Ok(Self { file, region, header, observer })
     }
 
     fn event(&self, event: Event, act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
-        match &self.observer {
-            None => act(),
-            Some(o) => {
-                o.before(event)?;
-                act()?;
-                o.after(event);
-                Ok(())
-            }
-        }
+        pass(&self.observer, event, act)
     }
 
     /// Stores metadata bytes. Stores cannot fail; an observer's error is ignored here and belongs on barriers.

@@ -4,13 +4,16 @@
 mod common;
 
 use common::{
-    BOOT, Faults, Kind, OTHER_BOOT, assert_code, assert_whole, booted, bytes, copy, create, folder, len,
-    open, read, read_name, replace, try_create, watched,
+    BOOT, Faults, Kind, OTHER_BOOT, assert_code, assert_whole, booted, bytes, copy, create, file_bytes,
+    folder, forge, len, open, read, read_name, replace, try_create, watched,
 };
-use rfmalloc_core::{Code, OpenOptions, Result, Store};
+use rfmalloc_core::{Code, Event, Observer, OpenOptions, Result, Store};
 use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::Arc;
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 const EIO: i32 = 5;
 const ENOSPC: i32 = 28;
@@ -289,5 +292,56 @@ fn failed_sync_without_a_mutation_leaves_its_mark() {
     assert!(!store.info().unwrap().was_clean);
     create(&store, Some("b"), 2, 10);
     assert!(store.has("a").unwrap());
+    assert_whole(&store);
+}
+
+/// A disk that takes nothing any more. What it has is told apart from the cache when the cache is forgotten.
+struct DeadDisk {
+    path: PathBuf,
+    has: Mutex<Option<Vec<u8>>>,
+}
+
+impl Observer for DeadDisk {
+    fn before(&self, event: Event) -> io::Result<()> {
+        let has = self.has.lock().unwrap();
+        let Some(disk) = &*has else { return Ok(()) };
+        match event {
+            Event::Barrier { .. } | Event::SyncAll => Err(io::Error::from_raw_os_error(EIO)),
+            Event::Forget { off } => {
+                File::options().write(true).open(&self.path)?.write_all_at(&disk[off as usize..], off)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A sync failed and so did the barrier of the mark: the mark was in the cache only. The next open saw it, had everything read again from
+/// the disk, the header too, found no mark there, and believed in the same boot a catalog whose pages were of different versions.
+#[test]
+fn mark_that_only_the_cache_has_is_not_forgotten_with_the_cache() {
+    let dir = folder();
+    let path = dir.path().join("a.fm");
+    let disk = Arc::new(DeadDisk { path: path.clone(), has: Mutex::default() });
+    let store = open(&path, &watched(disk.clone()));
+    create(&store, Some("a"), 1, 10);
+    store.sync().unwrap();
+    let mut has = file_bytes(&path);
+    create(&store, Some("b"), 2, 10);
+    // Of the pages written since, the disk took the state words only.
+    let words = forge::WORDS as usize..forge::SLOTS as usize;
+    has[words.clone()].copy_from_slice(&file_bytes(&path)[words]);
+    *disk.has.lock().unwrap() = Some(has);
+    assert_code(store.sync(), Code::Io);
+    let _ = store.close();
+    // Twice: whoever only looked has not repaired anything.
+    for _ in 0..2 {
+        let store = open(&path, &watched(disk.clone()));
+        assert!(!store.has("b").unwrap());
+        assert_eq!(read_name(&store, "a").unwrap(), Some(bytes(1, 10)));
+        store.close().unwrap_or_else(|e| assert_eq!(e.code(), Code::Io));
+    }
+    *disk.has.lock().unwrap() = None;
+    let store = open(&path, &watched(disk));
+    create(&store, Some("c"), 3, 10);
     assert_whole(&store);
 }

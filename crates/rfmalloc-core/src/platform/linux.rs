@@ -52,9 +52,9 @@ pub(crate) fn after_msync(_file: &File) -> io::Result<()> {
     Ok(())
 }
 
-pub(crate) fn drop_cache(file: &File) {
+pub(crate) fn drop_cache(file: &File, off: u64) {
     // Best effort by contract: an old cache only matters after a failed sync, and then the pages are clean and droppable.
-    let _ = rustix::fs::fadvise(file, 0, None, Advice::DontNeed);
+    let _ = rustix::fs::fadvise(file, off, None, Advice::DontNeed);
 }
 
 pub(crate) fn overcommit_is_strict() -> bool {

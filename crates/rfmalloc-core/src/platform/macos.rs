@@ -72,7 +72,7 @@ pub(crate) fn after_msync(file: &File) -> io::Result<()> {
     full_sync(file)
 }
 
-pub(crate) fn drop_cache(_file: &File) {}
+pub(crate) fn drop_cache(_file: &File, _off: u64) {}
 
 pub(crate) fn overcommit_is_strict() -> bool {
     false

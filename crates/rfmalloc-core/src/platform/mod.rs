@@ -10,7 +10,7 @@
 //! - `after_msync(file)`: what must follow a ranged `msync` for the bytes to be on stable storage.
 //! - `publish_new(dir, path, fill)`: the file appears under `path` complete or not at all, never replacing anything.
 //! - `lock_holder(dev, ino)`: best effort pid of the process that holds the `flock`.
-//! - `drop_cache(file)`: asks the system to forget clean cached pages of the file.
+//! - `drop_cache(file, off)`: asks the system to forget clean cached pages of the file from `off` on.
 //! - `overcommit_is_strict()`: reserved memory counts against a limit, so reservations must be `PROT_NONE`.
 
 use std::fs::File;

@@ -13,7 +13,7 @@ use crate::format::{FILE_UNIT, HEADER_BYTES, segment};
 use crate::platform;
 use crate::region::{Access, Region};
 use crate::registry::{self, Key, Opening};
-use crate::seam::{Observer, Seam};
+use crate::seam::{Event, Making, Observer, Seam, pass};
 use rustix::fs::FlockOperation;
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -188,6 +188,9 @@ fn try_open(path: &Path, options: &OpenOptions) -> Result<Option<Opened>> {
         })?;
         true
     } else {
+        if let Some(o) = &options.observer {
+            o.opened(&file);
+        }
         false
     };
     let shared = load(file, key, path, options)?;
@@ -285,15 +288,16 @@ fn new_superblock(options: &OpenOptions) -> Superblock {
 /// Fills an empty file: segment header, barrier, superblocks, barrier.
 fn initialise(file: &File, options: &OpenOptions) -> io::Result<()> {
     let mut sb = new_superblock(options);
-    platform::allocate(file, 0, CREATION_NBYTES)?;
+    let making = Making::new(file, &options.observer);
+    making.allocate(CREATION_NBYTES)?;
     let header = segment::Header { uuid: sb.uuid, k: 0, slots: segment::slots_of(0), off: HEADER_BYTES };
-    file.write_all_at(&header.encode(), HEADER_BYTES)?;
-    platform::sync_file(file)?;
+    making.write(HEADER_BYTES, &header.encode())?;
+    making.sync()?;
     for off in COPY_OFF {
-        file.write_all_at(&sb.encode(), off)?;
+        making.write(off, &sb.encode())?;
         sb.sb_seq += 1;
     }
-    platform::sync_file(file)
+    making.sync()
 }
 
 /// The missing file that symbolic links at `path` lead to: a store is made where a link points, and the link stays.
@@ -319,15 +323,19 @@ fn create(path: &Path, options: &OpenOptions, mut opening: Opening) -> Result<Op
         // Locked before it has a name, so nobody meets it unlocked.
         rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)?;
         locked = Some((meta.dev(), meta.ino()));
-        initialise(file, options)
+        initialise(file, options)?;
+        options.observer.as_ref().map_or(Ok(()), |o| o.before(Event::Link))
     });
     let file = match made {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
         Err(e) => return Err(describe_io(path, "create", &e)),
     };
+    if let Some(o) = &options.observer {
+        o.after(Event::Link);
+    }
     // The name is durable once the directory is.
-    let synced = File::open(dir).and_then(|d| d.sync_all());
+    let synced = pass(&options.observer, Event::SyncFolder, || File::open(dir).and_then(|d| d.sync_all()));
     if let Err(e) = synced
         && e.kind() != io::ErrorKind::InvalidInput
     {
@@ -387,13 +395,22 @@ fn read_superblock(file: &File, len: u64, path: &Path) -> Result<(Superblock, us
     }
 }
 
+/// Rule 19: the cache may hold pages that never reached the disk; they are read again from there. The header stays: where not even the mark
+/// reached the disk, the cache is the one place that has it, and every number in it was written after the bytes it speaks of.
+fn forget_cache(file: &File, path: &Path, options: &OpenOptions) -> Result<()> {
+    pass(&options.observer, Event::Forget { off: HEADER_BYTES }, || {
+        platform::drop_cache(file, HEADER_BYTES);
+        Ok(())
+    })
+    .map_err(|e| describe_io(path, "read again", &e))
+}
+
 fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<Shared>> {
     let real_len = file.metadata().map_err(|e| describe_io(path, "access", &e))?.len();
-    let (mut sb, mut newer, mut both) = read_superblock(&file, real_len, path)?;
-    if sb.state & superblock::POISONED != 0 {
-        // The cache may hold pages that never reached the disk: read again from there.
-        platform::drop_cache(&file);
-        (sb, newer, both) = read_superblock(&file, real_len, path)?;
+    let (sb, newer, both) = read_superblock(&file, real_len, path)?;
+    let poisoned = sb.state & superblock::POISONED != 0;
+    if poisoned {
+        forget_cache(&file, path, options)?;
     }
     let mode = if sb.mode == superblock::MODE_SCRATCH { Mode::Scratch } else { Mode::Persistent };
     check_file_mode(mode, options, path)?;
@@ -435,7 +452,7 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
     }
     let boot_id = options.boot_id.or_else(platform::boot_id);
     let clean = sb.state & superblock::CLEAN != 0;
-    let same_boot = (clean || boot_id == Some(sb.boot_id)) && sb.state & superblock::POISONED == 0;
+    let same_boot = (clean || boot_id == Some(sb.boot_id)) && !poisoned;
     let mut limit = region.reserved().min(options.max_size.map_or(u64::MAX, |m| m / FILE_UNIT * FILE_UNIT));
     if sb.capacity != 0 {
         limit = limit.min(sb.capacity);

@@ -145,7 +145,7 @@ fn kind_of(event: Event) -> Option<Kind> {
         Event::Barrier { .. } => Some(Kind::Barrier),
         Event::SyncAll => Some(Kind::SyncAll),
         Event::Length { .. } => Some(Kind::Length),
-        Event::Store { .. } | Event::Announce { .. } => None,
+        _ => None,
     }
 }
 
