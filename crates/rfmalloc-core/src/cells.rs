@@ -3,19 +3,25 @@
 //! Holds: the process-wide chunks of cells, never freed (their addresses are given to JavaScript). A handle remembers its cell's value;
 //! the object is alive while the cell still has it. Killing changes the value; a cell is reused only after every handle is gone.
 
+use crate::platform::PerProcess;
 use std::sync::atomic::{AtomicI32, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Cells per chunk.
 pub const CHUNK: usize = 1 << 16;
 
+#[derive(Default)]
 struct Table {
     chunks: Vec<&'static [AtomicI32]>,
     free: Vec<u32>,
     next: u32,
 }
 
-static TABLE: Mutex<Table> = Mutex::new(Table { chunks: Vec::new(), free: Vec::new(), next: 0 });
+static TABLE: PerProcess<Mutex<Table>> = PerProcess::new();
+
+fn table() -> MutexGuard<'static, Table> {
+    TABLE.get().lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// A cell that belongs to one open object.
 #[derive(Clone, Copy)]
@@ -27,7 +33,7 @@ pub(crate) struct Cell {
 
 impl Cell {
     pub(crate) fn take() -> Self {
-        let mut t = TABLE.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut t = table();
         let idx = t.free.pop().unwrap_or_else(|| {
             if t.next as usize == t.chunks.len() * CHUNK {
                 let chunk: Vec<AtomicI32> = (0..CHUNK).map(|_| AtomicI32::new(1)).collect();
@@ -50,11 +56,11 @@ impl Cell {
     /// Gives the cell back; no handle may test it any more.
     pub(crate) fn give_back(self) {
         self.kill();
-        TABLE.lock().unwrap_or_else(PoisonError::into_inner).free.push(self.idx);
+        table().free.push(self.idx);
     }
 }
 
 /// The cells of chunk `k`, for sharing with JavaScript; `None` when there is no such chunk yet.
 pub fn chunk(k: usize) -> Option<&'static [AtomicI32]> {
-    TABLE.lock().unwrap_or_else(PoisonError::into_inner).chunks.get(k).copied()
+    table().chunks.get(k).copied()
 }

@@ -66,6 +66,9 @@ mod os;
 #[cfg(target_vendor = "apple")]
 #[path = "macos.rs"]
 mod os;
+mod per_process;
+
+pub(crate) use per_process::PerProcess;
 
 pub(crate) use os::{
     after_msync, boot_id, drop_cache, lock_holder, overcommit_is_strict, publish_new, sync_file, zero_range,

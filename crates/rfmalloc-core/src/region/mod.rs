@@ -47,6 +47,8 @@ pub(crate) struct Region {
     access: Access,
     closed: AtomicBool,
     holds: Mutex<Holds>,
+    /// The process that reserved it, by its `process_epoch`.
+    process: u64,
 }
 
 /// How file bytes are mapped.
@@ -114,6 +116,7 @@ impl Region {
                         access,
                         closed: AtomicBool::new(false),
                         holds: Mutex::default(),
+                        process: platform::process_epoch(),
                     });
                 }
                 Err(e) if size == need => {
@@ -176,6 +179,14 @@ impl Region {
         Ok(())
     }
 
+    /// Puts the file out of this process's reach. Takes no lock.
+    pub(crate) fn blank_all(&self) -> io::Result<()> {
+        if self.closed.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        self.blank(0, self.mapped.load(Ordering::Acquire))
+    }
+
     fn check(&self, from: u64, to: u64) -> io::Result<()> {
         if from > to
             || to > self.reserved
@@ -231,11 +242,10 @@ impl Region {
 
     /// Ends access to the file: every page becomes scratch, and what no hold covers is unmapped. Idempotent.
     pub(crate) fn close(&self) -> Result<()> {
-        let mapped = self.mapped.load(Ordering::Acquire);
         if self.closed.load(Ordering::Acquire) {
             return Ok(());
         }
-        self.blank(0, mapped).map_err(|e| Error::io("cannot unmap the store", &e))?;
+        self.blank_all().map_err(|e| Error::io("cannot unmap the store", &e))?;
         self.closed.store(true, Ordering::Release);
         let mut holds = lock(&self.holds);
         holds.unmapped = true;
@@ -340,6 +350,10 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
+        // A forked child's copy of the lock may be held for ever.
+        if self.region.process != platform::process_epoch() {
+            return;
+        }
         let mut holds = lock(&self.region.holds);
         let freed = holds.change(self.start, self.end, -1);
         if holds.unmapped {

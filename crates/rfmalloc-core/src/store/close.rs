@@ -4,7 +4,6 @@ use super::{Inner, Mode, Shared};
 use crate::error::{Code, Error, Result};
 use crate::format::superblock::CLEAN;
 use crate::format::{FILE_UNIT, HEADER_BYTES};
-use crate::platform;
 use crate::store::open::CREATION_NBYTES;
 use std::sync::Arc;
 
@@ -18,17 +17,14 @@ impl Shared {
             inner = self.wait(inner);
         }
         drop(inner);
-        // After a fork the file and its lock are the parent's: the child only lets go of its mapping.
-        let is_ours = self.process == platform::process_epoch();
         let poisoned = self.lock().poisoned.is_some();
-        let synced = match if poisoned || !is_ours { Ok(()) } else { self.sync() } {
+        let synced = match if poisoned { Ok(()) } else { self.sync() } {
             // Damage met while covering what an earlier process left: nothing of this one's is lost.
             Err(e) if e.code() == Code::Corrupt => Ok(()),
             r => r,
         };
         let mut inner = self.lock();
         let ended = match (&synced, self.mode) {
-            _ if !is_ours => Ok(()),
             (_, Mode::Scratch) => inner.empty_scratch(self),
             (Ok(()), Mode::Persistent) if !poisoned && inner.begun => inner.mark_clean(self),
             _ => Ok(()),
@@ -41,13 +37,15 @@ impl Shared {
         drop(inner);
         // After unlocking, a store through a stale view must not reach the file: the mapping goes first.
         let blanked = self.seam.region.close();
-        let unlocked = if is_ours {
-            rustix::fs::flock(&self.seam.file, rustix::fs::FlockOperation::NonBlockingUnlock)
-                .map_err(|e| Error::io("cannot unlock the store", &e.into()))
-        } else {
-            Ok(())
-        };
+        let unlocked = rustix::fs::flock(&self.seam.file, rustix::fs::FlockOperation::NonBlockingUnlock)
+            .map_err(|e| Error::io("cannot unlock the store", &e.into()));
         synced.and(ended).and(blanked).and(unlocked)
+    }
+
+    /// After a fork the file and its lock are the parent's, and any mutex may be held by a thread that exists only there: the child takes
+    /// none and only blanks its own copy of the mapping.
+    pub(crate) fn forget(&self) -> Result<()> {
+        self.seam.region.blank_all().map_err(|e| Error::io("cannot unmap the store", &e))
     }
 }
 

@@ -63,7 +63,7 @@ pub struct Handle {
 
 impl Drop for Handle {
     fn drop(&mut self) {
-        let mut inner = self.shared.lock();
+        let Some(mut inner) = self.shared.lock_ours() else { return };
         let Some(o) = inner.objects.get(self.key, self.serial) else { return };
         let was_counted = o.alive;
         o.handles.remove(self.thread);
@@ -118,7 +118,7 @@ impl Handle {
 
     /// Where the object stands now. Never fails.
     pub fn state(&self) -> ObjectState {
-        let mut inner = self.shared.lock();
+        let Some(mut inner) = self.shared.lock_ours() else { return ObjectState::Closed };
         if inner.closing {
             return ObjectState::Closed;
         }
@@ -213,7 +213,7 @@ impl Pin {
 impl Drop for Pin {
     fn drop(&mut self) {
         let Some(shared) = self.shared.upgrade() else { return };
-        let mut inner = shared.lock();
+        let Some(mut inner) = shared.lock_ours() else { return };
         if let Some(o) = inner.objects.get(self.key, self.serial) {
             o.pins -= 1;
             inner.reap(self.key);
@@ -242,7 +242,7 @@ impl Operation {
 
 impl Drop for Operation {
     fn drop(&mut self) {
-        let mut inner = self.shared.lock();
+        let Some(mut inner) = self.shared.lock_ours() else { return };
         if let Some(o) = inner.objects.get(self.key, self.serial) {
             o.operations -= 1;
             inner.objects.operations -= 1;

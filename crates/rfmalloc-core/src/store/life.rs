@@ -301,13 +301,16 @@ impl Store {
 
     /// Bytes of temporaries: alive, and made since the last [`Store::swept`].
     pub fn temporary_bytes(&self) -> (u64, u64) {
-        let o = &self.shared.lock().objects;
-        (o.temporary_bytes, o.temporary_bytes_since_sweep)
+        self.shared.lock_ours().map_or((0, 0), |inner| {
+            (inner.objects.temporary_bytes, inner.objects.temporary_bytes_since_sweep)
+        })
     }
 
     /// Starts the count of newly made temporaries again.
     pub fn swept(&self) {
-        self.shared.lock().objects.temporary_bytes_since_sweep = 0;
+        if let Some(mut inner) = self.shared.lock_ours() {
+            inner.objects.temporary_bytes_since_sweep = 0;
+        }
     }
 }
 

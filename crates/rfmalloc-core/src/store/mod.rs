@@ -141,8 +141,25 @@ impl Shared {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether the process that opened it forked this one: no lock of it may be taken here.
+    pub(crate) fn is_inherited(&self) -> bool {
+        self.process != platform::process_epoch()
+    }
+
+    /// The lock, for whoever gives back what was held; `None`: in a forked child there is nothing to give back.
+    fn lock_ours(&self) -> Option<MutexGuard<'_, Inner>> {
+        (!self.is_inherited()).then(|| self.lock())
+    }
+
     /// The lock, for a call that needs the store open.
     pub(crate) fn lock_open(&self) -> Result<MutexGuard<'_, Inner>> {
+        if self.is_inherited() {
+            return Err(Error::new(
+                Code::Unsupported,
+                "the store was opened before a fork and is the parent process's; open it in this process",
+            )
+            .with("path", self.path.display().to_string()));
+        }
         let inner = self.lock();
         if inner.closing {
             return Err(self.closed_error());
@@ -196,12 +213,6 @@ impl Shared {
                 format!(
                     "an earlier sync failed ({why}); the store can be read, but not changed: close it and open it again"
                 ),
-            ));
-        }
-        if self.process != platform::process_epoch() {
-            return Err(Error::new(
-                Code::Unsupported,
-                "the store was opened before a fork; open it in this process",
             ));
         }
         Ok(())
