@@ -644,7 +644,6 @@ test('later types and methods say UNSUPPORTED, with nothing made', async t => {
   refuses(t, () => v.seal(), 'UNSUPPORTED')
   refuses(t, () => store.compact(), 'UNSUPPORTED')
   refuses(t, () => store.reset(), 'UNSUPPORTED')
-  await rejects(t, () => v.sync(), 'UNSUPPORTED')
   await rejects(t, () => v.toArrow(), 'UNSUPPORTED')
   await rejects(t, () => store.compactAsync(), 'UNSUPPORTED')
   await rejects(t, () => store.compactTo('elsewhere.fm'), 'UNSUPPORTED')

@@ -188,11 +188,7 @@ for (const [option, values] of Object.entries({
   })
 }
 
-for (const [option, value] of [
-  ['durability', 'full'],
-  ['unsynced', 'keep'],
-  ['lockTimeout', 10],
-]) {
+for (const [option, value] of [['unsynced', 'keep']]) {
   test(`openFmalloc says UNSUPPORTED to ${option}, which comes later, and touches nothing`, t => {
     const file = freshPath(t)
     refuses(t, () => openFmalloc(file, { [option]: value }), 'UNSUPPORTED')

@@ -44,6 +44,10 @@ export interface NativeOpen {
   create?: boolean
   /** Milliseconds; -1 is off. */
   syncEvery?: number
+  /** durability: 'full'. */
+  full?: boolean
+  /** Milliseconds; may be Infinity. */
+  lockTimeout?: number
 }
 
 export interface NativeInfo {
@@ -120,6 +124,8 @@ export interface Native {
   /** [facts 7, 8, 9] */
   commit(token: number, name: string | null, replace: boolean): void
   rename(token: number, name: string | null, replace: boolean): void
+  /** A barrier for this object alone. */
+  syncObject(token: number): Promise<void>
   destroy(token: number, unsafe: boolean): boolean
   release(token: number): void
   nameOf(token: number): string | null
@@ -183,7 +189,7 @@ function rethrow(e: unknown): never {
   throw fromNative(e)
 }
 
-const ASYNC = new Set<string>(['storeSync', 'storeVerifyAsync', 'prefetch'])
+const ASYNC = new Set<string>(['storeSync', 'storeVerifyAsync', 'syncObject', 'prefetch'])
 
 function wrap(binding: Native): Native {
   const wrapped: Record<string, unknown> = {}

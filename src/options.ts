@@ -112,16 +112,13 @@ export function parseOpen(o: OpenOptions | undefined | null, where: string): Nat
     }
     out.syncEvery = Math.ceil(every)
   }
-  checkLater(raw['durability'], 'durability', 'process', ['full'])
+  out.full = checkWord(raw['durability'], 'durability', ['process', 'full']) === 'full'
   checkLater(raw['unsynced'], 'unsynced', 'drop', ['keep'])
   const wait = raw['lockTimeout']
-  if (isGiven(wait) && wait !== 0) {
-    if (typeof wait !== 'number' || !(wait > 0))
-      fail('ARGUMENT', `lockTimeout must be milliseconds, not ${show(wait)}`)
-    fail(
-      'UNSUPPORTED',
-      'lockTimeout: waiting for another process is not there yet; catch ERR_FMALLOC_LOCKED and try again',
-    )
+  if (isGiven(wait)) {
+    if (typeof wait !== 'number' || !(wait >= 0))
+      fail('ARGUMENT', `lockTimeout must be milliseconds, 0 or more, not ${show(wait)}`)
+    out.lockTimeout = wait
   }
   return out
 }
@@ -144,6 +141,15 @@ function checkSizeGb(x: unknown): number {
     return fail('ARGUMENT', `sizeGb must be one positive number, not ${show(x)}`)
   if (x > SIZE_GB_MAX) return fail('ARGUMENT', `sizeGb ${x} is too large: at most ${SIZE_GB_MAX}`)
   return x
+}
+
+/** One of a few words; the first is the default. */
+function checkWord<W extends string>(value: unknown, what: string, words: readonly [W, ...W[]]): W {
+  if (!isGiven(value)) return words[0]
+  const found = words.find(w => w === value)
+  return (
+    found ?? fail('ARGUMENT', `${what} must be ${words.map(w => `'${w}'`).join(' or ')}, not ${show(value)}`)
+  )
 }
 
 function checkLater(value: unknown, what: string, now: string, later: readonly string[]): void {

@@ -237,13 +237,20 @@ export interface OpenOptions {
   readOnly?: boolean
   /** Default true; false: a missing file throws ERR_FMALLOC_NOT_FOUND. */
   create?: boolean
-  /** Default 'process': survives kill -9. 'full' is not there yet. */
+  /**
+   * Default 'process': what was done survives kill -9, and a power cut after the next sync. 'full': every commit, name, replacement,
+   * destruction and seal survives a power cut when the call returns (about a millisecond each); elements written in place still wait for
+   * a sync. Whoever opens a file with 'full' turns it on for all handles of the process until the file is closed.
+   */
   durability?: 'process' | 'full'
   /** Milliseconds after an unsynced commit until a background sync; default 5000; false: none, at exit neither. */
   syncEvery?: number | false
   /** After a machine crash: objects newer than the last sync; default 'drop'. 'keep' is not there yet. */
   unsynced?: 'drop' | 'keep'
-  /** Milliseconds to wait for another process's lock; default 0. Waiting is not there yet. */
+  /**
+   * Milliseconds to wait for whoever has the file locked (another process, or another copy of the addon in this one); default 0, Infinity
+   * for ever. Blocks the thread; then LOCKED names the holder.
+   */
   lockTimeout?: number
 }
 

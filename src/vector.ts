@@ -73,7 +73,6 @@ export interface Vector<T extends Type = Type> extends Elementwise, Summaries<T>
   setAttribute(key: string, json: unknown): this
   lazy(): Expr<T>
   seal(): this
-  sync(): Promise<void>
   toArrow(): Promise<unknown>
 }
 
@@ -453,6 +452,22 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
     return this
   }
 
+  /**
+   * The durability barrier for this vector alone, whatever else is dirty: elements and name as they are survive a power cut once it
+   * resolves. Off the event loop. A subarray syncs its whole vector. Rejects with ARGUMENT for a temporary, DESTROYED or CLOSED if that
+   * happens before the barrier starts; while it runs, `destroy` throws BUSY and `store.close()` waits for it.
+   *
+   * @example
+   * v.set(0, 1)
+   * await v.sync()   // v[0] survives a power cut
+   */
+  async sync(): Promise<void> {
+    this.#handle.check()
+    if (this.#handle.store === null)
+      fail('UNSUPPORTED', 'sync: a plain file is no store; its pages are written back by the system')
+    await native.syncObject(this.#handle.token)
+  }
+
   /** Tells the system how the elements will be read. `start` and `end` are positions. */
   advise(
     advice: 'sequential' | 'random' | 'willneed' | 'dontneed',
@@ -548,6 +563,5 @@ refuseMethods(Vector.prototype, 'Vector', {
   attributes: ['setNames', 'getAttribute', 'setAttribute'],
   'lazy expressions': ['lazy'],
   sealing: ['seal'],
-  'the barrier for one object; use store.sync()': ['sync'],
   Arrow: ['toArrow'],
 })

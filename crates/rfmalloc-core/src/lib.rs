@@ -49,6 +49,6 @@ pub use region::{PageAdvice, RawBytes};
 pub use seam::{Event, Observer};
 pub use segment_view::SegmentView;
 pub use store::{
-    Fault, Handle, Info, Mode, ObjectFacts, ObjectState, OpenOptions, Opened, Pin, RecordRow, Store,
-    StoreWork, Summary, VerifyReport, sync_all_stores,
+    Fault, Handle, Info, Mode, ObjectFacts, ObjectState, ObjectWork, OpenOptions, Opened, Pin, RecordRow,
+    Store, StoreWork, Summary, VerifyReport, sync_all_stores,
 };

@@ -1,8 +1,10 @@
 //! Objects: make, find, commit, name, destroy, describe; the buffers given to users.
 
 use crate::error::{OrFail, Result, bad_argument, whole};
+use crate::task::ObjectSync;
 use crate::thread;
 use crate::view::{self, Raw};
+use napi::bindgen_prelude::AsyncTask;
 use napi::bindgen_prelude::Either3;
 use napi::bindgen_prelude::Function;
 use napi::{Either, Env};
@@ -142,6 +144,11 @@ pub fn commit(token: u32, name: Option<String>, replace: bool) -> Result<()> {
 #[napi(catch_unwind)]
 pub fn rename(token: u32, name: Option<String>, replace: bool) -> Result<()> {
     thread::object(token, |s, h| s.rename(h, name.as_deref(), replace))
+}
+
+#[napi(catch_unwind)]
+pub fn sync_object(token: u32) -> Result<AsyncTask<ObjectSync>> {
+    thread::object(token, |s, h| s.object_work(h)).map(|w| AsyncTask::new(ObjectSync(w)))
 }
 
 #[napi(catch_unwind)]

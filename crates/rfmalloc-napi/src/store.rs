@@ -25,6 +25,9 @@ pub struct NativeOpen {
     pub read_only: Option<bool>,
     pub create: Option<bool>,
     pub sync_every: Option<f64>,
+    pub full: Option<bool>,
+    /// Milliseconds; may be infinite.
+    pub lock_timeout: Option<f64>,
 }
 
 /// An opened store.
@@ -133,6 +136,10 @@ pub fn store_open(env: Env, path: String, o: NativeOpen) -> Result<StoreFacts> {
             Some(ms) if ms < 0.0 => None,
             Some(ms) => Some(Duration::from_millis(ms as u64)),
         },
+        full: o.full.unwrap_or(false),
+        lock_timeout: o
+            .lock_timeout
+            .map_or(Duration::ZERO, |ms| Duration::try_from_secs_f64(ms / 1000.0).unwrap_or(Duration::MAX)),
         ..defaults
     };
     let opened = Store::open(Path::new(&path), &options).or_fail()?;

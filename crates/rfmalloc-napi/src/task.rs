@@ -3,12 +3,26 @@
 use crate::error::reject;
 use crate::store::{NativeReport, report};
 use napi::{Env, Result, Task};
-use rfmalloc_core::{PrefetchWork, StoreWork, VerifyReport};
+use rfmalloc_core::{ObjectWork, PrefetchWork, StoreWork, VerifyReport};
 
 /// `store.sync()`.
 pub struct StoreSync(pub(crate) StoreWork);
 
 impl Task for StoreSync {
+    type Output = ();
+    type JsValue = ();
+    fn compute(&mut self) -> Result<()> {
+        self.0.sync().map_err(|e| reject(&e))
+    }
+    fn resolve(&mut self, _env: Env, (): ()) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// `vector.sync()`.
+pub struct ObjectSync(pub(crate) ObjectWork);
+
+impl Task for ObjectSync {
     type Output = ();
     type JsValue = ();
     fn compute(&mut self) -> Result<()> {

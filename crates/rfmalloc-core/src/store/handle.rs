@@ -100,6 +100,33 @@ impl Inner {
     }
 }
 
+/// An object's place in the table of open objects, as a handle knows it; holds nothing.
+#[derive(Clone, Copy)]
+pub(super) struct Target {
+    pub(super) key: u32,
+    pub(super) serial: u64,
+    facts: ObjectFacts,
+}
+
+impl Target {
+    pub(super) fn destroyed_error(self) -> Error {
+        Error::new(Code::Destroyed, "the vector was destroyed; this is a closed handle")
+            .with("id", self.facts.id)
+    }
+
+    /// See [`Handle::begin`].
+    pub(super) fn begin(self, shared: &Arc<Shared>) -> Result<Operation> {
+        let mut inner = shared.lock_open()?;
+        let Some(o) = inner.objects.get(self.key, self.serial).filter(|o| o.alive) else {
+            return Err(self.destroyed_error());
+        };
+        o.operations += 1;
+        inner.objects.operations += 1;
+        let span = shared.seam.region.span(self.facts.off, self.facts.nbytes);
+        Ok(Operation { shared: Arc::clone(shared), key: self.key, serial: self.serial, span })
+    }
+}
+
 impl Handle {
     /// What is known of the object since it was opened or committed.
     pub fn facts(&self) -> ObjectFacts {
@@ -112,8 +139,7 @@ impl Handle {
     }
 
     pub(super) fn destroyed_error(&self) -> Error {
-        Error::new(Code::Destroyed, "the vector was destroyed; this is a closed handle")
-            .with("id", self.facts.id)
+        self.target().destroyed_error()
     }
 
     /// Where the object stands now. Never fails.
@@ -158,17 +184,14 @@ impl Handle {
         self.shared.read_only
     }
 
+    /// What is needed to find the object again, without a hold on it.
+    pub(super) fn target(&self) -> Target {
+        Target { key: self.key, serial: self.serial, facts: self.facts }
+    }
+
     /// Starts work on the elements: the object cannot be destroyed nor its store let go before the guard is dropped.
     pub(crate) fn begin(&self) -> Result<Operation> {
-        let mut inner = self.shared.lock_open()?;
-        let destroyed = self.destroyed_error();
-        let Some(o) = inner.objects.get(self.key, self.serial).filter(|o| o.alive) else {
-            return Err(destroyed);
-        };
-        o.operations += 1;
-        inner.objects.operations += 1;
-        let span = self.shared.seam.region.span(self.facts.off, self.facts.nbytes);
-        Ok(Operation { shared: Arc::clone(&self.shared), key: self.key, serial: self.serial, span })
+        self.target().begin(&self.shared)
     }
 
     /// Pins payload bytes `[start, start+nbytes)`: their addresses stay valid, and the bytes are not reused, until the pin is dropped.

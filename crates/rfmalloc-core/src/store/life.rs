@@ -213,7 +213,7 @@ impl Store {
                 inner.begin(sh)?;
                 inner.prepare_names(sh)?;
                 // Rule 9: where every commit is durable, so is every death.
-                inner.destroy_record(sh, idx, at_once || sh.full)?;
+                inner.destroy_record(sh, idx, at_once || sh.is_full())?;
                 sh.note_commit(&mut inner);
             }
             None => {
@@ -288,7 +288,7 @@ impl Store {
         }
     }
 
-    fn check_ours(&self, handle: &Handle) -> Result<()> {
+    pub(super) fn check_ours(&self, handle: &Handle) -> Result<()> {
         if Arc::ptr_eq(&self.shared, &handle.shared) {
             Ok(())
         } else {

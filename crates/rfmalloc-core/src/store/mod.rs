@@ -37,7 +37,7 @@ mod verify;
 pub use handle::{Handle, ObjectFacts, ObjectState, Pin};
 pub use open::{Mode, OpenOptions, Opened};
 pub use report::{Info, RecordRow, Summary};
-pub use sync::sync_all_stores;
+pub use sync::{ObjectWork, sync_all_stores};
 pub use verify::{Fault, VerifyReport};
 
 pub(crate) use handle::Operation;
@@ -76,8 +76,8 @@ pub(crate) struct Shared {
     /// The file may not grow beyond this many bytes.
     pub(crate) limit: u64,
     pub(crate) capacity: u64,
-    /// Every commit survives a power cut (forced where no boot id can be read).
-    full: bool,
+    /// Every commit survives a power cut: asked for, or forced where no boot id can be read. Raised, never lowered.
+    full: AtomicBool,
     boot_id: [u8; 16],
     pid: u32,
     /// The process that opened it, by its `process_epoch`.
@@ -191,6 +191,16 @@ impl Shared {
             .with("path", self.path.display().to_string())),
             _ => Ok(()),
         }
+    }
+
+    /// Whether every act must be on stable storage before its call returns.
+    fn is_full(&self) -> bool {
+        self.full.load(Ordering::Acquire)
+    }
+
+    /// One more opener of the file; if it asks for full durability, all get it.
+    fn ask_full(&self, full: bool) {
+        self.full.fetch_or(full, Ordering::AcqRel);
     }
 
     /// Whether bytes of destroyed objects wait for a sync.

@@ -20,8 +20,9 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a store keeps over its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +65,11 @@ pub struct OpenOptions {
     pub create: bool,
     /// Time from an unsynced commit to the background sync; `None`: no background sync and none at exit.
     pub sync_every: Option<Duration>,
+    /// Every commit, change and death is on stable storage when its call returns. Any opener of the process can ask for it; it then holds
+    /// for all of them as long as the file is open.
+    pub full: bool,
+    /// How long to wait for another holder of the file's lock; blocks the thread. `Duration::MAX`: for ever.
+    pub lock_timeout: Duration,
     /// Watches durable writes and barriers, for tests.
     pub observer: Option<Arc<dyn Observer>>,
     /// Stands in for the machine's boot id, for tests of machine crashes.
@@ -79,6 +85,8 @@ impl Default for OpenOptions {
             read_only: false,
             create: true,
             sync_every: Some(Duration::from_secs(5)),
+            full: false,
+            lock_timeout: Duration::ZERO,
             observer: None,
             boot_id: None,
         }
@@ -105,7 +113,7 @@ impl Store {
     /// Opens the file at `path`, creating it if it is missing and `create` says so. Threads of one process share one mapping.
     ///
     /// # Errors
-    /// `NOT_FOUND`, `LOCKED` (another process; `details.pid` where the system tells it), `MODE` (open or made in another mode),
+    /// `NOT_FOUND`, `LOCKED` (another holder, also after `lock_timeout`; `details.pid` where the system tells it), `MODE` (open or made in another mode),
     /// `NOT_A_STORE`, `CORRUPT`, `TRUNCATED`, `VERSION` (the file is left as it is), `NO_SPACE`, `IO`.
     ///
     /// ```
@@ -121,10 +129,16 @@ impl Store {
         if path.as_os_str().is_empty() {
             return Err(Error::new(Code::Argument, "the file path is empty; pass the path of a file"));
         }
+        let mut patience = Patience::new(options.lock_timeout);
         // A concurrent creator or a file replaced under its path sends us round again; both end after a few rounds or never.
-        for _ in 0..100 {
-            if let Some(opened) = try_open(path, options)? {
-                return Ok(opened);
+        let mut rounds = 0;
+        while rounds < 100 {
+            match try_open(path, options) {
+                Ok(Some(opened)) => return Ok(opened),
+                Ok(None) => rounds += 1,
+                // Without any lock of ours meanwhile: the holder may be another copy of this library in the same process.
+                Err(e) if e.code() == Code::Locked && patience.wait() => {}
+                Err(e) => return Err(e),
             }
         }
         Err(Error::new(Code::Io, format!("cannot open '{}': the file keeps being replaced", path.display())))
@@ -137,6 +151,33 @@ impl Store {
         let opened = Self::open(&path, &options)?;
         fs::remove_file(&path).map_err(|e| Error::io(format!("cannot unlink '{}'", path.display()), &e))?;
         Ok(opened.store)
+    }
+}
+
+/// Waiting for a lock by trying again: the system's blocking lock knows no time limit and could not be left again.
+struct Patience {
+    since: Instant,
+    most: Duration,
+    pause: Duration,
+}
+
+impl Patience {
+    /// Most milliseconds between two tries: a lock that comes free is noticed about that fast.
+    const LONGEST_PAUSE: Duration = Duration::from_millis(25);
+
+    fn new(most: Duration) -> Self {
+        Self { since: Instant::now(), most, pause: Duration::from_millis(1) }
+    }
+
+    /// Sleeps a little longer each time; false: the time is up.
+    fn wait(&mut self) -> bool {
+        let left = self.most.saturating_sub(self.since.elapsed());
+        if left.is_zero() {
+            return false;
+        }
+        std::thread::sleep(self.pause.min(left));
+        self.pause = (self.pause * 2).min(Self::LONGEST_PAUSE);
+        true
     }
 }
 
@@ -168,6 +209,7 @@ fn try_open(path: &Path, options: &OpenOptions) -> Result<Option<Opened>> {
     let (mut opening, open_already) = opening.find(key);
     if let Some(shared) = open_already {
         check_mode(&shared, options)?;
+        shared.ask_full(options.full);
         return Ok(Some(Opened { store: opening.open(shared), created: false }));
     }
     lock(&file, key, path, options.read_only)?;
@@ -496,7 +538,7 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
         read_only: options.read_only,
         limit,
         capacity: inner.sb.capacity,
-        full: boot_id.is_none(),
+        full: AtomicBool::new(options.full || boot_id.is_none()),
         boot_id: boot_id.unwrap_or([0; 16]),
         pid: std::process::id(),
         process: platform::process_epoch(),

@@ -65,12 +65,12 @@ impl Inner {
         if let (Some(_), Some(names)) = (new.name, &mut self.names) {
             names.insert(hash, idx);
         }
-        if sh.full {
+        if sh.is_full() {
             self.harden(sh, idx)?;
         }
         if let Some(old) = replaced {
-            // Rule 10: an ordinary death, after the new record stands.
-            self.destroy_record(sh, old, false)?;
+            // Rule 10: after the new record stands, and under full durability with a barrier of its own.
+            self.destroy_record(sh, old, sh.is_full())?;
         }
         sh.note_commit(self);
         Ok((idx, generation))
@@ -233,7 +233,7 @@ impl Inner {
             None => None,
         };
         self.change_name(sh, idx, name.map(|n| (n, replaces)))?;
-        if sh.full {
+        if sh.is_full() {
             self.harden(sh, idx)?;
         }
         if let Some(old) = replaced {
@@ -241,7 +241,7 @@ impl Inner {
                 let hash = word::name_hash(self.name_seed, name);
                 names.remove(hash, old);
             }
-            self.destroy_record(sh, old, false)?;
+            self.destroy_record(sh, old, sh.is_full())?;
         }
         sh.note_commit(self);
         Ok(())

@@ -3,6 +3,7 @@
 //! A sync that fails poisons the store: Linux marks the lost pages clean, so a later success would prove nothing. The poison is also
 //! written to the file where it still can be, and the next open acts as after a machine crash (decision 26).
 
+use super::handle::Target;
 use super::{Inner, Shared, Store};
 use crate::error::{Code, Error, Result};
 use crate::format::slot::{self, MAX_SEQ};
@@ -374,45 +375,100 @@ impl Store {
         self.shared()?.start_writeback()
     }
 
-    /// Rule 13, sync(v): this object alone is on stable storage when the call returns, whatever else is dirty.
+    /// Rule 13, sync(v): this object alone is on stable storage when the call returns, whatever else is dirty. Nothing to do in scratch and
+    /// read-only stores.
     ///
     /// # Errors
-    /// `ARGUMENT`: a temporary has no record to make durable; `DESTROYED`, `IO`, `POISONED`.
+    /// `ARGUMENT`: a temporary has no record to make durable; `DESTROYED`, `CLOSED`, `IO` (as [`Store::sync`]), `POISONED`.
     pub fn sync_object(&self, handle: &Handle) -> Result<()> {
-        let sh = self.shared()?;
+        self.object_work(handle)?.sync()
+    }
+
+    /// [`Store::sync_object`] for another thread to run. It holds nothing meanwhile: if the object is destroyed or the store closed before
+    /// it starts, it fails with `DESTROYED` or `CLOSED`; once it runs, both wait for it or are refused.
+    ///
+    /// # Errors
+    /// As [`Store::sync_object`].
+    pub fn object_work(&self, handle: &Handle) -> Result<ObjectWork> {
+        self.check_ours(handle)?;
+        let work = ObjectWork { shared: Arc::clone(self.shared()?), target: handle.target() };
+        let mut inner = work.shared.lock_open()?;
+        work.record(&mut inner)?;
+        drop(inner);
+        Ok(work)
+    }
+}
+
+/// See [`Store::object_work`].
+pub struct ObjectWork {
+    shared: Arc<Shared>,
+    target: Target,
+}
+
+impl ObjectWork {
+    /// The object's slot; `None`: it is in a scratch store.
+    fn record(&self, inner: &mut Inner) -> Result<Option<u32>> {
+        match inner.objects.get(self.target.key, self.target.serial).filter(|o| o.alive) {
+            None => Err(self.target.destroyed_error()),
+            Some(o) if o.committed => Ok(o.record),
+            Some(_) => Err(Error::new(Code::Argument, "a temporary cannot be synced; keep() it first")),
+        }
+    }
+
+    /// As [`Store::sync_object`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn sync(&self) -> Result<()> {
+        let sh = &self.shared;
         // Declared before any guard of the mutex, so that it is dropped after them: ending an operation takes the mutex.
-        let _operation = handle.begin()?;
-        loop {
-            let mut inner = sh.lock_open()?;
-            sh.check_writable(&inner)?;
-            let Some(idx) = inner.record_of(handle)? else {
-                return Err(Error::new(Code::Argument, "a temporary cannot be synced; keep() it first"));
-            };
-            // The D bit is a mutation like any other (rule 3).
-            inner.begin(sh)?;
-            let Some((_, live)) = inner.live_with_word(idx)? else { return Err(handle.destroyed_error()) };
-            drop(inner);
-            // B1 without the mutex: other work goes on.
-            let mut done = Ok(());
-            for e in resolve::extents(&live.body) {
-                done = done.and_then(|()| sh.seam.barrier_data(e.off, e.nbytes));
+        let _operation = self.target.begin(sh)?;
+        while let Some(version) = self.start(sh)? {
+            if self.finish(sh, &version)? {
+                break;
             }
-            let mut inner = sh.lock_open()?;
-            done = done.and_then(|()| barrier_slot(sh, &inner, idx)).and_then(|()| inner.barrier_links(sh));
-            inner.barrier(sh, done)?;
-            // Only if still the same version: else D would bless a body changed during B1 (hole 4).
-            match inner.live_with_word(idx)? {
-                Some((word, now))
-                    if now.head.generation == live.head.generation
-                        && now.which == live.which
-                        && now.body.seq == live.body.seq =>
-                {
-                    let done = inner.set_durable(sh, idx, word, live.which);
-                    return inner.barrier(sh, done);
-                }
-                Some(_) => {}
-                None => return Err(handle.destroyed_error()),
+        }
+        sh.check_not_replaced()
+    }
+
+    /// The version to be made durable; `None`: there is nothing to do.
+    fn start(&self, sh: &Shared) -> Result<Option<(u32, Live)>> {
+        let mut inner = sh.lock_open()?;
+        let Some(idx) = self.record(&mut inner)? else { return Ok(None) };
+        if sh.read_only {
+            return Ok(None);
+        }
+        sh.check_writable(&inner)?;
+        // The D bit is a mutation like any other (rule 3).
+        inner.begin(sh)?;
+        match inner.live_with_word(idx)? {
+            Some((_, live)) => Ok(Some((idx, live))),
+            None => Err(self.target.destroyed_error()),
+        }
+    }
+
+    /// False: the version changed meanwhile, so it is done again.
+    fn finish(&self, sh: &Shared, (idx, live): &(u32, Live)) -> Result<bool> {
+        // B1 without the mutex: other work goes on.
+        let mut done = Ok(());
+        for e in resolve::extents(&live.body) {
+            done = done.and_then(|()| sh.seam.barrier_data(e.off, e.nbytes));
+        }
+        let mut inner = sh.lock_open()?;
+        done = done.and_then(|()| barrier_slot(sh, &inner, *idx)).and_then(|()| inner.barrier_links(sh));
+        inner.barrier(sh, done)?;
+        // Only if still the same version: else D would bless a body changed during B1 (hole 4).
+        match inner.live_with_word(*idx)? {
+            Some((word, now))
+                if now.head.generation == live.head.generation
+                    && now.which == live.which
+                    && now.body.seq == live.body.seq =>
+            {
+                let done = inner.set_durable(sh, *idx, word, live.which);
+                inner.barrier(sh, done).map(|()| true)
             }
+            Some(_) => Ok(false),
+            None => Err(self.target.destroyed_error()),
         }
     }
 }
