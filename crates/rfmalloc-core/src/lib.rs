@@ -1,7 +1,7 @@
 //! The engine of rfmalloc: a heap of typed vectors in one memory-mapped file.
 //!
 //! Layers, bottom up; each may use those above it in this list only:
-//! - `error`, `dtype`, `na`: words everybody uses;
+//! - `error`, `dtype`, `na`, `sync_types`: words everybody uses;
 //! - `platform`, `region`: operating system and address space (the rooms of `unsafe`, with `heap`);
 //! - `format`: the bytes of the file, encoders and decoders only;
 //! - `resolve`: which version of a record counts;
@@ -39,6 +39,7 @@ mod resolve;
 mod seam;
 mod segment_view;
 mod store;
+mod sync_types;
 
 pub use convert::{Source, Warnings};
 pub use dtype::{Dtype, MAX_LEN};

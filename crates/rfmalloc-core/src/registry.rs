@@ -5,10 +5,10 @@
 //! its own: what its parent has open is the parent's.
 
 use crate::error::Result;
-use crate::platform::PerProcess;
 use crate::store::{Shared, Store};
+use crate::sync_types::{Condvar, Mutex, MutexGuard, per_process};
 use std::collections::HashMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 /// Device and inode.
 pub(crate) type Key = (u64, u64);
@@ -27,7 +27,7 @@ struct Registry {
     released: Condvar,
 }
 
-static REGISTRY: PerProcess<Registry> = PerProcess::new();
+per_process! { static REGISTRY: Registry; }
 
 /// The locked table: openers hold it while they open, so a file is opened once.
 pub(crate) struct Opening {

@@ -22,13 +22,14 @@ pub(crate) use span::{Span, map_plain};
 
 use crate::error::{Code, Error, Result};
 use crate::platform;
+use crate::sync_types::{AtomicBool, AtomicU64, Mutex, MutexGuard};
 use rustix::mm::{MapFlags, MsyncFlags, ProtFlags};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 /// All mapping offsets and lengths are multiples of this: the largest page size of the supported systems.
 pub(crate) const MAP_UNIT: u64 = 16 * 1024;
@@ -73,7 +74,7 @@ unsafe impl Send for Region {}
 // SAFETY: as above.
 unsafe impl Sync for Region {}
 
-fn lock<T>(m: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+fn lock<T>(m: &Mutex<T>) -> MutexGuard<'_, T> {
     m.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

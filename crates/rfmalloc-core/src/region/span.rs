@@ -1,5 +1,6 @@
 //! Raw element memory: copies in and out, advice, and plain mapped files. No reference ever spans it, since others may write it.
 
+use crate::sync_types::step;
 use rustix::mm::Advice;
 use std::fs::File;
 use std::io;
@@ -49,6 +50,7 @@ impl Span {
 
     /// Copies bytes out; what lies beyond the span reads as zero.
     pub(crate) fn read(self, off: u64, out: &mut [u8]) {
+        step();
         if !self.room(off, out.len()) {
             debug_assert!(false, "read beyond a span");
             out.fill(0);
@@ -60,6 +62,7 @@ impl Span {
 
     /// Copies bytes in; does nothing beyond the span or when it is read-only.
     pub(crate) fn write(self, off: u64, bytes: &[u8]) {
+        step();
         if !self.room(off, bytes.len()) || !self.writable {
             debug_assert!(false, "write beyond a span");
             return;
@@ -70,6 +73,7 @@ impl Span {
 
     /// Copies the whole of `src` to the start of this span; the two may overlap.
     pub(crate) fn copy_from(self, src: Self) {
+        step();
         let n = self.nbytes.min(src.nbytes) as usize;
         if self.writable {
             // SAFETY: both ranges are mapped for `n` bytes; `copy` allows overlap.
@@ -79,6 +83,7 @@ impl Span {
 
     /// Sets every byte to zero.
     pub(crate) fn zero(self) {
+        step();
         if self.writable {
             // SAFETY: the span is mapped and writable for its whole length.
             unsafe { ptr::write_bytes(self.ptr, 0, self.nbytes as usize) }

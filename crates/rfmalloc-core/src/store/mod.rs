@@ -53,12 +53,13 @@ use crate::region::Region;
 use crate::registry;
 use crate::resolve::Trust;
 use crate::seam::Seam;
+use crate::sync_types::{AtomicBool, Condvar, Mutex, MutexGuard};
 use objects::Objects;
 use std::collections::VecDeque;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 
 /// One opener's handle on a store. Dropping it closes it; the file is let go when the last handle of the process is closed.
 pub struct Store {

@@ -96,7 +96,7 @@ pub(super) struct Objects {
 /// A number of the calling thread, never used again.
 pub(super) fn current_thread() -> u64 {
     static NEXT: AtomicU64 = AtomicU64::new(1);
-    thread_local!(static KEY: u64 = NEXT.fetch_add(1, Ordering::Relaxed));
+    crate::sync_types::thread_local!(static KEY: u64 = NEXT.fetch_add(1, Ordering::Relaxed));
     KEY.with(|k| *k)
 }
 

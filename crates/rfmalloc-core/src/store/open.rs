@@ -14,14 +14,14 @@ use crate::platform;
 use crate::region::{Access, Region};
 use crate::registry::{self, Key, Opening};
 use crate::seam::{Event, Making, Observer, Seam, pass};
+use crate::sync_types::{AtomicBool, Condvar, Mutex};
 use rustix::fs::FlockOperation;
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// What a store keeps over its end.

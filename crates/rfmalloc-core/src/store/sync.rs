@@ -12,8 +12,9 @@ use crate::format::word::{State, Word};
 use crate::region::MetaMap;
 use crate::resolve::{self, Live, Resolved};
 use crate::store::{Handle, Mode};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use crate::sync_types::{AtomicBool, Condvar, Mutex, MutexGuard, thread};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 const LARGEST_LEASE_STEP: u64 = (1 << 20) + 1;
@@ -81,7 +82,7 @@ impl Shared {
             state.running = true;
             // The thread is no opener, so it does not keep the store open; `finish` stops it.
             let shared = Arc::clone(self);
-            let started = std::thread::Builder::new()
+            let started = thread::Builder::new()
                 .name("rfmalloc-sync".into())
                 .spawn(move || while shared.background_round() {});
             // Without a thread the promise of sync() and close() still stands; only the time bound of the background sync is lost.
