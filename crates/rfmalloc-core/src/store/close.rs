@@ -17,23 +17,26 @@ impl Shared {
             inner = self.wait(inner);
         }
         drop(inner);
-        let poisoned = self.lock().poisoned.is_some();
-        let synced = match if poisoned { Ok(()) } else { self.sync() } {
+        let synced = match if self.lock().poisoned.is_some() { Ok(()) } else { self.sync() } {
             // Damage met while covering what an earlier process left: nothing of this one's is lost.
             Err(e) if e.code() == Code::Corrupt => Ok(()),
             r => r,
         };
         let mut inner = self.lock();
+        // One that came too late to be refused may have started since; at its end it writes the superblock.
+        while inner.syncs.is_running() {
+            inner = self.wait(inner);
+        }
         let ended = match (&synced, self.mode) {
             (_, Mode::Scratch) => inner.empty_scratch(self),
-            (Ok(()), Mode::Persistent) if !poisoned && inner.begun => inner.mark_clean(self),
+            (Ok(()), Mode::Persistent) if inner.poisoned.is_none() && inner.begun => inner.mark_clean(self),
             _ => Ok(()),
         };
         inner.objects.end_all();
         inner.heap = None;
         inner.catalog.segments.clear();
-        // A sync that passed its check before us finds nothing to write into a file that is no longer locked.
         inner.begun = false;
+        inner.syncs.end();
         drop(inner);
         // After unlocking, a store through a stale view must not reach the file: the mapping goes first.
         let blanked = self.seam.region.close();

@@ -27,6 +27,18 @@ pub(crate) struct Progress {
     running: bool,
     started: u64,
     done: u64,
+    /// The file was let go: it may be another's now, and nothing writes to it any more.
+    over: bool,
+}
+
+impl Progress {
+    pub(super) fn is_running(&self) -> bool {
+        self.running
+    }
+
+    pub(super) fn end(&mut self) {
+        self.over = true;
+    }
 }
 
 /// The thread that syncs some time after an unsynced commit.
@@ -128,6 +140,10 @@ impl Shared {
             self.check_writable(&inner)?;
             if inner.syncs.done >= mine {
                 return Ok(());
+            }
+            // Callers who asked before the close, and the background thread, may come after it.
+            if inner.syncs.over {
+                return Err(self.closed_error());
             }
             if !inner.syncs.running {
                 break;
