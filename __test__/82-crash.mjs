@@ -1,57 +1,50 @@
-// kill -9 at any instant: every act that had returned is there byte for byte, and the one act a thread was in is there whole or
-// not at all. RFMALLOC_KILLS=n kills n times (default 200); RFMALLOC_SEED=s starts from that seed, which a failure prints.
+// Death at any instant, mostly by kill -9, sometimes in the middle of a close or of an end of the process's own (helpers/crash/deaths.mjs):
+// every act that had returned is there byte for byte, and the one act a thread was in is there whole or not at all.
+// RFMALLOC_KILLS=n dies n times (default 200); RFMALLOC_SEED=s starts from that seed, which a failure prints. The same loop at night:
+// node scripts/kill.mjs.
 
 import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import test from 'ava'
 import { openFmalloc } from '../dist/index.js'
 import { check } from './helpers/crash/check.mjs'
+import { dieOften } from './helpers/crash/loop.mjs'
 import { emptyModel } from './helpers/crash/model.mjs'
-import { killAndCheck, killOne } from './helpers/crash/round.mjs'
-import { freshPath } from './helpers/files.mjs'
+import { dieOnce } from './helpers/crash/round.mjs'
+import { crc32c } from './helpers/crc32c.mjs'
+import { fastRoot, freshPath } from './helpers/files.mjs'
+import { SLOT_BYTES, SLOTS_AT, STATE_BYTES, STATES_AT } from './helpers/format.mjs'
 
 const KILLS = Number(process.env.RFMALLOC_KILLS ?? 200)
 const SEED = Number(process.env.RFMALLOC_SEED ?? Math.floor(Math.random() * 2 ** 28))
-const PER_FILE = 25 // rounds on one file before a fresh one
 
-test.serial('kill -9 loses nothing acknowledged and leaves nothing half done', async t => {
-  let done = 0
-  let flying = 0
-  let file
-  let model
-  for (let n = 0; n < KILLS; n++) {
-    t.timeout(120_000)
-    if (n % PER_FILE === 0) {
-      file = freshPath(t)
-      model = emptyModel()
-    }
-    const seed = SEED + n
-    const round = await killAndCheck({ file, model, seed })
-    if (round.problems.length > 0) {
-      const first = SEED + n - (n % PER_FILE)
-      t.log(
-        `RFMALLOC_SEED=${first} RFMALLOC_KILLS=${(n % PER_FILE) + 1} runs these rounds again (the instants of the kills differ)`,
-      )
-      t.fail(
-        `kill ${n + 1} (seed ${seed}, ${round.threads} threads, read-only ${round.readOnly}):\n${round.problems.join('\n')}`,
-      )
-      return
-    }
-    model = round.after
-    done += round.done
-    flying += round.flying
-    t.pass()
+test.serial('death at any instant loses nothing acknowledged and leaves nothing half done', async t => {
+  const { kills, done, flying, ends, failure } = await dieOften({
+    kills: KILLS,
+    seed: SEED,
+    perFile: 25,
+    roots: [os.tmpdir(), fastRoot()],
+    afterEach: () => t.timeout(120_000),
+  })
+  if (failure !== null) {
+    const { seed, kills: rounds } = failure.again
+    t.log(`RFMALLOC_SEED=${seed} RFMALLOC_KILLS=${rounds} runs these rounds again (the instants differ)`)
+    t.log(`the file and the logs are in ${failure.folder}`)
+    t.fail(failure.text)
+    return
   }
-  t.log(`${KILLS} kills, ${done} acts acknowledged, ${flying} killed in the act`)
+  t.log(`${kills} deaths, ${done} acts acknowledged, ${flying} died in the act; ${JSON.stringify(ends)}`)
   t.true(done > 0, 'no act was ever acknowledged: the loop has tested nothing')
 })
 
 // The check must see what it is there for. One honest log of 60 acts, and then each fault planted into a copy of file or log.
 
-async function honest(t) {
+async function honest(t, more) {
   const file = freshPath(t)
   const model = emptyModel()
-  const { logs, problems } = await killOne({ file, model, seed: 7, threads: 1, limit: 60 })
+  const death = { how: 'limit', acts: 60, ended: ['SIGKILL'], ...more }
+  const { logs, problems } = await dieOnce({ file, model, seed: 7, threads: 1, death })
   t.deepEqual(problems, [])
   return { file, logs, before: model }
 }
@@ -106,7 +99,7 @@ test.serial('the check reports an acknowledged destruction that did not happen',
     `${JSON.stringify({ b: 60, act: 'destroy', generation: row.generation })}\n{"a":60}\n`,
   )
   const { problems } = check({ ...forged, before: base.before, readOnly: true })
-  t.is(problems.length, 1)
+  t.is(problems.length, 2, 'the object, and the ref of it that still opens')
   t.regex(problems[0], /unaccounted /)
 })
 
@@ -140,6 +133,76 @@ test.serial('the check reports an act in flight that is half there', async t => 
   const { problems } = check({ ...half, before: base.before, readOnly: true })
   t.is(problems.length, 1)
   t.regex(problems[0], /half there: .*t0-half/)
+})
+
+for (const [lie, what] of [
+  ['fill', /holds other bytes/],
+  ['rename', / is called /],
+  ['destroyNamed', /unaccounted /],
+]) {
+  test.serial(`the check reports a process that acknowledges a ${lie} before it has done it`, async t => {
+    const base = await honest(t, { lie })
+    const { problems } = check({ ...copyOf(t, base), before: base.before, readOnly: true })
+    t.is(problems.length, lie === 'destroyNamed' ? 2 : 1) // the ref of the destroyed one still opens
+    t.regex(problems[0], what)
+  })
+}
+
+test.serial('the check reports a payload that has lost one byte, the rest moved up', async t => {
+  const base = await honest(t)
+  const short = copyOf(t, base)
+  const row = rowsOf(short.file).find(
+    ({ name, payloadNbytes }) => name?.startsWith('t0-') && payloadNbytes > 9,
+  )
+  const bytes = fs.readFileSync(short.file)
+  bytes.copyWithin(row.payloadOffset + 3, row.payloadOffset + 4, row.payloadOffset + row.payloadNbytes)
+  fs.writeFileSync(short.file, bytes)
+  const { problems } = check({ ...short, before: base.before, readOnly: true })
+  t.is(problems.length, 1)
+  t.regex(problems[0], new RegExp(`^generation ${row.generation} .*holds other bytes`))
+})
+
+test.serial('the check reports a destroyed object that is alive again', async t => {
+  const base = await honest(t)
+  const risen = copyOf(t, base)
+  const store = openFmalloc(risen.file)
+  store.syncNow()
+  const row = store.allocations().find(({ name }) => name?.startsWith('t0-'))
+  store.delete(row.name)
+  store.close()
+  fs.appendFileSync(
+    risen.logs[0],
+    `${JSON.stringify({ b: 60, act: 'destroy', generation: row.generation })}\n{"a":60}\n`,
+  )
+  const buried = check({ ...risen, before: base.before, readOnly: true })
+  t.deepEqual(buried.problems, [])
+  const bytes = fs.readFileSync(risen.file)
+  const index = (row.recordOffset - SLOTS_AT) / SLOT_BYTES
+  const word = bytes.subarray(STATES_AT + index * STATE_BYTES).subarray(0, STATE_BYTES)
+  t.is(word[0] & 7, 3, 'the word says DEAD')
+  word[0] = (word[0] & ~7) | 2
+  const over = Buffer.alloc(12)
+  word.copy(over, 0, 0, 7)
+  over.writeUInt32LE(index, 8)
+  const sum = crc32c(over)
+  word[7] = (sum ^ (sum >>> 8) ^ (sum >>> 16) ^ (sum >>> 24)) & 255
+  fs.writeFileSync(risen.file, bytes)
+  const { problems } = check({ ...risen, before: base.before, readOnly: true })
+  t.is(problems.length, 2)
+  t.regex(problems[0], /unaccounted /)
+  t.regex(problems[1], new RegExp(`ref of generation ${row.generation}, which was destroyed: returned`))
+})
+
+test.serial('the check reports an identifier that is given twice', async t => {
+  const base = await honest(t)
+  const twice = copyOf(t, base)
+  const row = rowsOf(twice.file).find(({ name }) => name?.startsWith('t0-'))
+  const lines = [{ b: 60, act: 'destroy', generation: row.generation }, { a: 60 }]
+  lines.push({ b: 61, act: 'create', name: 't0-again', type: 'raw', length: 0, seed: 1 })
+  lines.push({ a: 61, generation: row.generation, ref: null })
+  fs.appendFileSync(twice.logs[0], lines.map(line => `${JSON.stringify(line)}\n`).join(''))
+  const { problems } = check({ ...twice, before: base.before, readOnly: true })
+  t.true(problems.includes(`thread 0: generation ${row.generation} recurs`))
 })
 
 function rowsOf(file) {

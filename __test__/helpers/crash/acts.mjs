@@ -8,7 +8,7 @@ import fs from 'node:fs'
 import { content, random, TYPES } from '../bytes.mjs'
 
 export const SHARED = ['shared-0', 'shared-1', 'shared-2']
-const MOST = 24 // objects kept per thread
+const MOST = 20 // objects kept per thread
 const KINDS = Object.keys(TYPES)
 
 /** One line per event. {b: n, …act} announces act n; {a: n, generation?, ref?} acknowledges it; {error} tells of one. */
@@ -36,16 +36,36 @@ export function filling(type, seed) {
 }
 
 /**
- * Acts for ever (or until `limit` acts). `unnamed`: refs of this thread's unnamed objects from earlier rounds.
+ * One thread's actor. `open()` opens the store; `unnamed`: refs of this thread's unnamed objects from earlier rounds. Returns
+ * { step, closeStore, openStore }: `step()` does one act, announced and acknowledged; a step with an act's kind does that one, and with
+ * `lies` says so without doing it.
  */
-export function act({ fm, store, file, thread, seed, log, unnamed, limit = Infinity }) {
+export function actor({ fm, open, file, thread, seed, log, unnamed }) {
   const rng = random(seed * 8 + thread)
   const mine = `t${thread}-`
   const named = new Map()
-  for (const name of store.keys()) if (name.startsWith(mine)) named.set(name, store.getVector(name))
-  const nameless = unnamed.map(ref => fm.openRef(ref, { path: file }))
+  const nameless = []
+  let store
+  let refs = unnamed
+  let n = 0
   let serial = 0
   const newName = () => `${mine}${seed}-${serial++}`
+
+  function openStore() {
+    store = open()
+    named.clear()
+    for (const name of store.keys()) if (name.startsWith(mine)) named.set(name, store.getVector(name))
+    nameless.splice(0, Infinity, ...refs.map(ref => fm.openRef(ref, { path: file })))
+  }
+
+  /** Closes this thread's handle; `before` runs when the closing has been announced. */
+  function closeStore(before = () => {}) {
+    refs = nameless.map(v => v.ref)
+    log({ b: n, act: 'close' })
+    before()
+    store.close()
+    log({ a: n++ })
+  }
 
   const makeSpec = () => ({ type: rng.pick(KINDS), length: lengthFrom(rng), seed: rng.bits() })
   const make = (spec, options) => store.vector(spec.type, content(spec.type, spec.length, spec.seed), options)
@@ -119,6 +139,22 @@ export function act({ fm, store, file, thread, seed, log, unnamed, limit = Infin
         },
       ]
     },
+    /** Takes the name of another object away, which dies of it. */
+    steal() {
+      if (named.size < 2) return acts.create()
+      const own = anyName()
+      const name = anyName()
+      if (own === name) return acts.rename()
+      const v = named.get(own)
+      return [
+        { act: 'steal', generation: v.ref.generation, name, old: named.get(name).ref.generation },
+        () => {
+          store.set(name, v, { replace: true })
+          named.delete(own)
+          named.set(name, v)
+        },
+      ]
+    },
     replace() {
       const spec = makeSpec()
       const name = anyName()
@@ -158,6 +194,16 @@ export function act({ fm, store, file, thread, seed, log, unnamed, limit = Infin
       const by = rng.bits()
       return [{ act: 'fill', generation: v.ref.generation, by }, () => void v.fill(filling(v.type, by).value)]
     },
+    set() {
+      const v = anyVector()
+      if (v.length === 0) return acts.fill()
+      const start = rng.below(v.length)
+      const by = rng.bits()
+      return [
+        { act: 'set', generation: v.ref.generation, start, by },
+        () => void v.set(start, filling(v.type, by).value),
+      ]
+    },
     write() {
       const v = anyVector()
       if (v.length === 0 || v.type === 'complex') return acts.fill()
@@ -167,25 +213,33 @@ export function act({ fm, store, file, thread, seed, log, unnamed, limit = Infin
       return [
         { act: 'write', generation: v.ref.generation, start, length, by },
         () => {
-          v.view().set(content(v.type, length, by), start)
+          const values = content(v.type, length, by)
+          if (by % 2 === 0) v.view().set(values, start)
+          else v.write(values, start)
         },
       ]
     },
     sync: () => [{ act: 'sync' }, () => void store.syncNow()],
+    /** One that is still running when the next acts come. */
+    syncLater: () => [{ act: 'sync' }, () => void store.sync().catch(() => {})],
   }
   const bag =
-    'create create create createUnnamed keepCopy name rename replace replace replaceShared fill write write'.split(
+    'create create create createUnnamed keepCopy name rename steal replace replace replaceShared fill set write write'.split(
       ' ',
     )
-  const ends = 'destroyNamed destroyNamed destroyNameless replace replaceShared sync'.split(' ')
+  const ends = 'destroyNamed destroyNamed destroyNameless replace replaceShared sync syncLater'.split(' ')
 
-  for (let n = 0; n < limit; n++) {
+  function step(wanted, { lies = false } = {}) {
     let kind
-    if (named.size < 3) kind = 'create'
+    if (wanted !== undefined) kind = wanted
+    else if (named.size < 3) kind = 'create'
     else if (named.size + nameless.length >= MOST) kind = rng.pick(['destroyNamed', 'destroyNameless'])
     else kind = rng.pick(rng.below(3) === 0 ? ends : bag)
     const [announcement, perform] = acts[kind]()
     log({ b: n, ...announcement })
-    log({ a: n, ...perform() })
+    log({ a: n, ...(lies ? {} : perform()) })
+    n++
   }
+  openStore()
+  return { step, openStore, closeStore }
 }

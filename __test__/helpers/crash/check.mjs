@@ -4,8 +4,9 @@
 import fs from 'node:fs'
 import { openFmalloc, openRef } from '../../../dist/index.js'
 import { bytesOf } from '../bytes.mjs'
+import { codeOf } from '../waiting.mjs'
 import { SHARED } from './acts.mjs'
-import { cloneModel, made, readLog, replay, written } from './model.mjs'
+import { cloneModel, inPlace, made, readLog, replay, written } from './model.mjs'
 
 const WORD = { logical: 4, integer: 4, numeric: 8, complex: 8, raw: 1 } // what the machine stores in one piece
 
@@ -27,7 +28,8 @@ export function check({ file, before, logs, readOnly }) {
   const problems = []
   const model = cloneModel(before)
   const events = logs.map(log => readLog(log))
-  const ends = events.map((list, thread) => replay(model, thread, list, problems))
+  const born = new Set()
+  const ends = events.map((list, thread) => replay({ model, before, born, thread, events: list, problems }))
   const flying = ends.map(end => end.flying).filter(act => act !== null)
   const result = {
     problems,
@@ -41,12 +43,16 @@ export function check({ file, before, logs, readOnly }) {
   const names = new Map()
   const patches = new Map()
   const births = []
+  const steals = new Map()
   ends.forEach(({ flying: act }, thread) => {
     if (act === null) return
     if (act.act === 'destroy') gone.add(act.generation)
     if (act.act === 'name') names.set(act.generation, act.name)
-    if (act.act === 'fill' || act.act === 'write')
-      patches.set(act.generation, written(model.objects.get(act.generation), act))
+    if (act.act === 'steal') {
+      names.set(act.generation, act.name)
+      steals.set(act.old, act)
+    }
+    if (inPlace(act)) patches.set(act.generation, written(model.objects.get(act.generation), act))
     if (['create', 'copy', 'replace'].includes(act.act))
       births.push({ entry: made(model.objects, act, thread), old: act.old, born: false })
   })
@@ -72,6 +78,7 @@ export function check({ file, before, logs, readOnly }) {
       if (seen.has(row.generation)) problems.push(`generation ${row.generation} is there twice`)
       seen.set(row.generation, row)
     }
+    const byGeneration = new Map(seen)
 
     // Through the API: a named object by its name, an unnamed one by its ref.
     const keys = [...store.keys()]
@@ -98,6 +105,8 @@ export function check({ file, before, logs, readOnly }) {
       const row = seen.get(generation)
       seen.delete(generation)
       const birth = births.find(({ old }) => old === generation)
+      const thief = steals.get(generation)
+      if (thief !== undefined && byGeneration.get(thief.generation)?.name === thief.name) entry.loser = true
       if (row === undefined) {
         if (birth !== undefined) birth.needed = what
         else if (!gone.has(generation) && !entry.loser) problems.push(`lost: ${what}`)
@@ -141,6 +150,16 @@ export function check({ file, before, logs, readOnly }) {
       if (needed !== undefined && !born) problems.push(`a replacement in flight lost both: ${needed}`)
     for (const { old, born } of births)
       if (old !== undefined && !born && model.objects.has(old)) byApi(store2row(rows, old), null)
+
+    for (const { generation } of rows) model.highest = Math.max(model.highest, generation)
+
+    // What was destroyed stays away.
+    model.dead = model.dead.slice(-10)
+    for (const ref of model.dead) {
+      const code = codeOf(() => stores.push(openRef(ref, { path: file, readOnly }).store))
+      if (code !== 'ERR_FMALLOC_STALE_REF')
+        problems.push(`the ref of generation ${ref.generation}, which was destroyed: ${code}`)
+    }
 
     // Shared names: one of the candidates, whole.
     const present = new Set(rows.filter(row => row.name !== null).map(row => row.name))

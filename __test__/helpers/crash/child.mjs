@@ -1,52 +1,151 @@
-// The process that is killed. Thread 0 is its main thread, the others are workers; all of them act on one store. Says 'ready' when
-// every thread holds the store open, and then acts until it is killed.
+// The process that dies. Thread 0 is its main thread, the others are workers; all of them act on one store. Says '.' when every thread
+// holds the store open, and then acts until it dies in the way of its job (see deaths.mjs).
 
+import fs from 'node:fs'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
 import * as fm from '../../../dist/index.js'
-import { act, logTo } from './acts.mjs'
+import { actor, logTo } from './acts.mjs'
 
-const job = isMainThread ? JSON.parse(process.argv[2]) : workerData.job
+const { job, thread, gate } = isMainThread
+  ? { job: JSON.parse(process.argv[2]), thread: 0, gate: new Int32Array(new SharedArrayBuffer(8)) }
+  : workerData
+const { death } = job
+const log = logTo(job.logs[thread])
 
-function begin(thread) {
-  const store = fm.openFmalloc(job.file, { syncEvery: job.syncEvery })
-  const log = logTo(job.logs[thread])
-  return () => {
-    try {
-      act({
-        fm,
-        store,
-        file: job.file,
-        thread,
-        seed: job.seed,
-        limit: job.limit,
-        log,
-        unnamed: job.unnamed[thread],
-      })
-    } catch (error) {
-      log({ error: `${error?.code} ${error?.stack}` })
-    }
+let store
+
+function begin() {
+  return actor({
+    fm,
+    open: () => (store = fm.openFmalloc(job.file, { syncEvery: job.syncEvery })),
+    file: job.file,
+    thread,
+    seed: job.seed,
+    log,
+    unnamed: job.unnamed[thread],
+  })
+}
+
+/** Runs `act`; an error that it meets is a finding. Node ends a terminated worker without coming here. */
+function told(act) {
+  try {
+    act()
+  } catch (error) {
+    log({ error: `${error?.code} ${error?.stack}` })
+    throw error
   }
 }
 
-if (isMainThread) {
-  const gate = new Int32Array(new SharedArrayBuffer(4))
-  const go = begin(0)
-  const workers = []
-  for (let thread = 1; thread < job.threads; thread++) {
-    const worker = new Worker(new URL(import.meta.url), { workerData: { job, thread, gate } })
-    workers.push(worker)
-    await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
+function forEver(me) {
+  for (let n = 1; ; n++) {
+    told(me.step)
+    if (death.how === 'close' && n % death.every === 0)
+      told(() => {
+        me.closeStore()
+        me.openStore()
+      })
   }
-  await new Promise(resolve => process.send('ready', resolve))
+}
+
+/** A thread that kills the process some microseconds after `pull()`. */
+async function trigger() {
+  const code = `
+    const { workerData: { gate, micros }, parentPort } = require('node:worker_threads')
+    parentPort.postMessage('here')
+    Atomics.wait(gate, 1, 0)
+    const end = process.hrtime.bigint() + BigInt(micros * 1000)
+    while (process.hrtime.bigint() < end);
+    process.kill(process.pid, 'SIGKILL')`
+  const worker = new Worker(code, { eval: true, workerData: { gate, micros: death.micros } })
+  worker.unref()
+  await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
+  return () => {
+    Atomics.store(gate, 1, 1)
+    Atomics.notify(gate, 1)
+  }
+}
+
+/** Tells the one who may kill us, and lets the other threads begin. */
+function ready() {
+  fs.writeSync(1, '.')
   Atomics.store(gate, 0, 1)
   Atomics.notify(gate, 0)
-  go()
-  // Only a job with a limit comes here: the planted faults need a log in which every act is acknowledged.
-  await Promise.all(workers.map(worker => new Promise(resolve => worker.once('exit', resolve))))
-  process.kill(process.pid, 'SIGKILL')
+}
+
+/** What the main thread does: it acts, and ends in the way of its job. */
+const ENDINGS = {
+  close(me, pull) {
+    for (let n = 0; n < death.closes; n++) {
+      for (let i = 0; i < death.every; i++) told(me.step)
+      told(() => me.closeStore(n + 1 === death.closes ? pull : undefined))
+      told(me.openStore)
+    }
+    forEver(me)
+  },
+  exit(_me, pull) {
+    pull()
+    process.exit(0)
+  },
+  beforeExit(_me, pull, workers) {
+    for (const worker of workers) void worker.terminate()
+    process.once('beforeExit', () => {
+      pull()
+      store.syncNow()
+    })
+  },
+  throw(_me, pull) {
+    setImmediate(() => {
+      pull()
+      throw new Error('as planned')
+    })
+  },
+  async terminate(me, _pull, workers) {
+    for (const worker of workers.slice(0, death.ends)) {
+      const gone = worker.terminate()
+      for (let i = 0; i < 3; i++) told(me.step)
+      await gone
+    }
+    forEver(me)
+  },
+  handled(me, pull) {
+    process.on(death.signal, () => {
+      pull()
+      process.exit(0)
+    })
+    ready()
+    const turn = () => {
+      for (let i = 0; i < 5; i++) told(me.step)
+      setImmediate(turn)
+    }
+    turn()
+  },
+  kill: forEver,
+  signal: forEver,
+  /** Every act acknowledged; with `lie` the last of this kind was not done. */
+  limit(me) {
+    for (let i = 0; i < death.acts; i++) told(me.step)
+    if (death.lie !== undefined) me.step(death.lie, { lies: true })
+    process.kill(process.pid, 'SIGKILL')
+  },
+}
+
+if (isMainThread) {
+  const workers = []
+  const me = begin()
+  for (let thread = 1; thread < job.threads; thread++)
+    workers.push(new Worker(new URL(import.meta.url), { workerData: { job, thread, gate } }))
+  await Promise.all(
+    workers.map(
+      worker => new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject)),
+    ),
+  )
+  const pull = death.micros === undefined ? () => {} : await trigger()
+  if (death.how !== 'handled') ready()
+  if (death.how !== 'limit') for (let i = 0; i < (death.acts ?? 0); i++) told(me.step)
+  await ENDINGS[death.how](me, pull, workers)
 } else {
-  const go = begin(workerData.thread)
+  const me = begin()
   parentPort.postMessage('open')
-  Atomics.wait(workerData.gate, 0, 0)
-  go()
+  Atomics.wait(gate, 0, 0)
+  forEver(me)
 }

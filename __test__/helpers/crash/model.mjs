@@ -12,27 +12,34 @@ export function readLog(file) {
   return lines.map(line => JSON.parse(line))
 }
 
-/** objects: generation → { thread, name, type, length, bytes, ref, loser }; shared: name → { bytes, type, generation }. */
+/**
+ * objects: generation → { thread, name, type, length, bytes, ref, loser }; shared: name → { bytes, type, generation }; highest: the highest
+ * generation ever seen in the file; dead: refs of some objects that were destroyed.
+ */
 export function emptyModel() {
-  return { objects: new Map(), shared: new Map(), extras: 0 }
+  return { objects: new Map(), shared: new Map(), extras: 0, highest: 0, dead: [] }
 }
 
 export function cloneModel(model) {
   const objects = new Map()
   for (const [generation, entry] of model.objects) objects.set(generation, { ...entry })
-  return { objects, shared: new Map(model.shared), extras: model.extras }
+  const { extras, highest, dead } = model
+  return { objects, shared: new Map(model.shared), extras, highest, dead: [...dead] }
 }
 
 const specBytes = e => Buffer.from(bytesOf(content(e.type, e.length, e.seed)))
 
-/** The bytes of an entry after a fill or a write; the entry's own bytes stay as they are. */
+export const inPlace = event => ['fill', 'set', 'write'].includes(event.act)
+
+/** The bytes of an entry after a fill, a set or a write; the entry's own bytes stay as they are. */
 export function written(entry, event) {
   const bytes = Buffer.from(entry.bytes)
   const { width } = TYPES[entry.type]
   if (event.act === 'fill') {
     const { bits } = filling(entry.type, event.by)
     if (bytes.length > 0) bytes.fill(bytesOf(bits))
-  } else bytesOf(content(entry.type, event.length, event.by)).copy(bytes, event.start * width)
+  } else if (event.act === 'set') bytesOf(filling(entry.type, event.by).bits).copy(bytes, event.start * width)
+  else bytesOf(content(entry.type, event.length, event.by)).copy(bytes, event.start * width)
   return bytes
 }
 
@@ -54,11 +61,17 @@ export function made(objects, event, thread) {
 
 /**
  * Applies what `thread` acknowledged to `model`. Returns the act in flight (or null), the shared replacements it acknowledged, and the
- * count of acknowledged acts; errors the thread met go to `problems`.
+ * count of acknowledged acts; errors the thread met go to `problems`. `before`: the model before the round; `born`: the generations of the
+ * round, of all threads.
  */
-export function replay(model, thread, events, problems) {
+export function replay({ model, before, born, thread, events, problems }) {
   const { objects } = model
   const shared = []
+  const died = generation => {
+    const { ref } = objects.get(generation)
+    if (ref !== null) model.dead.push(ref)
+    objects.delete(generation)
+  }
   let flying = null
   let done = 0
   for (const event of events) {
@@ -74,15 +87,24 @@ export function replay(model, thread, events, problems) {
     const act = flying
     flying = null
     done++
+    if (event.generation !== undefined) {
+      if (event.generation <= before.highest || born.has(event.generation))
+        problems.push(`thread ${thread}: generation ${event.generation} recurs`)
+      born.add(event.generation)
+      model.highest = Math.max(model.highest, event.generation)
+    }
     if (act.act === 'create' || act.act === 'copy' || act.act === 'replace') {
       const entry = made(objects, act, thread)
-      if (act.act === 'replace') objects.delete(act.old)
+      if (act.act === 'replace') died(act.old)
       objects.set(event.generation, { ...entry, ref: event.ref })
     } else if (act.act === 'shared')
       shared.push({ ...made(objects, act, thread), generation: event.generation })
     else if (act.act === 'name') objects.get(act.generation).name = act.name
-    else if (act.act === 'destroy') objects.delete(act.generation)
-    else if (act.act === 'fill' || act.act === 'write') {
+    else if (act.act === 'steal') {
+      objects.get(act.generation).name = act.name
+      died(act.old)
+    } else if (act.act === 'destroy') died(act.generation)
+    else if (inPlace(act)) {
       const entry = objects.get(act.generation)
       entry.bytes = written(entry, act)
     }

@@ -1,4 +1,4 @@
-// One round: start the process, kill it at a moment chosen by the seed, and check what it left.
+// One round: start the process, let it die in a way and at a moment chosen by the seed, and check what it left.
 
 import { spawn } from 'node:child_process'
 import fs from 'node:fs'
@@ -6,48 +6,59 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { random } from '../bytes.mjs'
 import { check } from './check.mjs'
+import { chooseDeath, chooseThreads } from './deaths.mjs'
 
 const CHILD = fileURLToPath(new URL('child.mjs', import.meta.url))
+const THREADS_MOST = 8
+/** No process lives longer than this: one that hangs is a finding. */
+const PATIENCE_MS = 60_000
 
 /** Refs of the unnamed objects of each thread, for the next process to go on with. */
 function unnamedRefs(model) {
-  const refs = [[], [], [], []]
+  const refs = Array.from({ length: THREADS_MOST }, () => [])
   for (const { thread, name, ref, loser } of model.objects.values())
-    if (name === null && ref !== null && !loser) refs[thread].push(ref)
+    if (name === null && ref !== null && !loser && thread >= 0) refs[thread].push(ref)
   return refs
 }
 
-/** Runs the process to its death. With `limit` it kills itself after so many acts per thread, all of them acknowledged. */
-export async function killOne({ file, model, seed, threads, limit }) {
+/** Runs the process to its death (see deaths.mjs). Returns its logs and how its end differs from the one that was meant. */
+export async function dieOnce({ file, model, seed, threads, death }) {
   const logs = Array.from({ length: threads }, (_, thread) => path.join(path.dirname(file), `log-${thread}`))
   for (const log of logs) fs.rmSync(log, { force: true })
   const rng = random(seed ^ 0x5eed)
   const syncEvery = rng.pick([false, 1, 20, 5000])
-  const job = { file, logs, seed, threads, limit, syncEvery, unnamed: unnamedRefs(model) }
+  const job = { file, logs, seed, threads, death, syncEvery, unnamed: unnamedRefs(model) }
   const child = spawn(process.execPath, ['--no-warnings', CHILD, JSON.stringify(job)], {
-    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    stdio: ['ignore', 'pipe', 'pipe'],
   })
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', text => (stderr += text))
-  const ended = new Promise(resolve => child.once('close', (code, signal) => resolve({ code, signal })))
-  const ready = new Promise(resolve => child.once('message', resolve))
-  const first = await Promise.race([ready, ended])
-  if (first === 'ready' && limit === undefined) setTimeout(() => child.kill('SIGKILL'), rng.below(61))
-  const end = await ended
-  const problems =
-    end.signal === 'SIGKILL'
-      ? []
-      : [`the process ended by itself (${end.code ?? end.signal}): ${stderr.slice(-3000)}`]
-  return { logs, problems }
+  child.stdout.once('data', () => {
+    if (death.ms !== undefined) setTimeout(() => child.kill(death.signal ?? 'SIGKILL'), death.ms)
+  })
+  let late = false
+  const patience = setTimeout(() => {
+    late = true
+    child.kill('SIGKILL')
+  }, PATIENCE_MS)
+  const end = await new Promise((resolve, reject) =>
+    child.once('error', reject).once('close', (code, signal) => resolve(signal ?? code)),
+  )
+  clearTimeout(patience)
+  const problems = []
+  if (late) problems.push(`the process hung for ${PATIENCE_MS} ms`)
+  else if (!death.ended.includes(end)) problems.push(`the process ended with ${end}: ${stderr.slice(-3000)}`)
+  return { logs, problems, end }
 }
 
 /** One round on the same file as the rounds before. Returns the check's result. */
-export async function killAndCheck({ file, model, seed }) {
+export async function dieAndCheck({ file, model, seed }) {
   const rng = random(seed ^ 0xc0de)
-  const threads = 1 + rng.below(4)
-  const readOnly = rng.below(2) === 0 // the next process then finds the file as the kill left it
-  const { logs, problems } = await killOne({ file, model, seed, threads })
+  const threads = chooseThreads(rng)
+  const readOnly = rng.below(2) === 0 // the next process then finds the file as the death left it
+  const death = chooseDeath(rng)
+  const { logs, problems, end } = await dieOnce({ file, model, seed, threads, death })
   const result = check({ file, before: model, logs, readOnly })
   result.problems.unshift(...problems)
-  return { ...result, threads, readOnly }
+  return { ...result, threads, readOnly, death, end }
 }
