@@ -1,7 +1,8 @@
 //! Liveness cells: one 32-bit word in memory per open object of the process, which every thread can test without a call.
 //!
 //! Holds: the process-wide chunks of cells, never freed (their addresses are given to JavaScript). A handle remembers its cell's value;
-//! the object is alive while the cell still has it. Killing changes the value; a cell is reused only after every handle is gone.
+//! while the cell still has it, the object is alive and lies where the handle thinks. Killing changes the value, and so does moving: who
+//! finds another value asks the store which of the two it was. A cell is reused only after every handle is gone.
 
 use crate::platform::PerProcess;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -48,9 +49,21 @@ impl Cell {
 
     /// Every handle of the object is dead from now on. Idempotent.
     pub(crate) fn kill(self) {
+        let _ = self.word.compare_exchange(self.value, self.after(), Ordering::AcqRel, Ordering::Acquire);
+    }
+
+    /// The object's bytes lie elsewhere from now on: whoever remembers the old value has to ask again. Dead cells stay dead.
+    pub(crate) fn renew(&mut self) {
+        let next = self.after();
+        let done = self.word.compare_exchange(self.value, next, Ordering::AcqRel, Ordering::Acquire);
+        if done.is_ok() {
+            self.value = next;
+        }
+    }
+
+    fn after(self) -> i32 {
         let next = self.value.wrapping_add(1);
-        let next = if next == 0 { 1 } else { next };
-        let _ = self.word.compare_exchange(self.value, next, Ordering::AcqRel, Ordering::Acquire);
+        if next == 0 { 1 } else { next }
     }
 
     /// Gives the cell back; no handle may test it any more.

@@ -25,20 +25,20 @@ pub enum Vector {
 
 /// Keeps the memory in place during an access.
 enum Guard {
-    Object(Operation, u64),
+    Object(Operation),
     File(Arc<MappedFile>),
 }
 
 impl Guard {
     fn span(&self) -> Span {
         match self {
-            Self::Object(op, _) => op.span(),
+            Self::Object(op) => op.span(),
             Self::File(f) => f.span(),
         }
     }
     fn wrote(&self, off: u64, nbytes: u64) {
-        if let Self::Object(op, payload_off) = self {
-            op.wrote(*payload_off, off, nbytes);
+        if let Self::Object(op) = self {
+            op.wrote(off, nbytes);
         }
     }
 }
@@ -83,7 +83,7 @@ impl Vector {
 
     fn guard(&self) -> Result<Guard> {
         Ok(match self {
-            Self::Object(h) => Guard::Object(h.begin()?, h.facts().off),
+            Self::Object(h) => Guard::Object(h.begin()?),
             Self::File(f) => Guard::File(Arc::clone(f)),
         })
     }

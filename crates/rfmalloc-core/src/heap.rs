@@ -112,7 +112,29 @@ impl Heap {
     /// Takes `nbytes` (a multiple of 64); returns the extent and how many bytes at its end are known to be zero. `None`: no gap is large
     /// enough.
     pub(crate) fn alloc(&mut self, nbytes: u64, align: u64, boundary: u64) -> Result<Option<(Extent, u64)>> {
-        let req = sys::fm_req { len: nbytes, align, boundary, below: 0, flags: sys::FM_BEST, pad: 0 };
+        self.alloc_where(nbytes, align, boundary, 0, sys::FM_BEST)
+    }
+
+    /// The lowest place for `nbytes` that ends at or below `below`.
+    pub(crate) fn alloc_below(
+        &mut self,
+        nbytes: u64,
+        align: u64,
+        boundary: u64,
+        below: u64,
+    ) -> Result<Option<Extent>> {
+        Ok(self.alloc_where(nbytes, align, boundary, below, sys::FM_LOWEST)?.map(|(e, _)| e))
+    }
+
+    fn alloc_where(
+        &mut self,
+        nbytes: u64,
+        align: u64,
+        boundary: u64,
+        below: u64,
+        flags: u32,
+    ) -> Result<Option<(Extent, u64)>> {
+        let req = sys::fm_req { len: nbytes, align, boundary, below, flags, pad: 0 };
         let mut out = to_c(Extent::EMPTY);
         let mut zeroed = 0;
         // SAFETY: all pointers are valid for the call.
@@ -154,17 +176,20 @@ impl Heap {
         }
     }
 
-    /// Drops the free tail down to a multiple of `unit`, not below `lowest`; returns the new end.
-    pub(crate) fn trim(&mut self, lowest: u64, unit: u64, hi: u64) -> Result<u64> {
-        // The end must stay on a file unit, so the cut is computed from the last piece and made in one call.
+    /// Where the file could end: its free tail dropped down to a multiple of `unit`, not below `lowest`.
+    pub(crate) fn end(&self, lowest: u64, unit: u64, hi: u64) -> Result<u64> {
         let last = match self.next(hi - 1)? {
             Some((e, kind)) if kind == sys::FM_FREE => e.off,
             _ => hi,
         };
-        let mut end = last.next_multiple_of(unit).clamp(lowest, hi);
+        Ok(last.next_multiple_of(unit).clamp(lowest, hi))
+    }
+
+    /// The managed range ends at `end`, an answer of [`Heap::end`], from now on.
+    pub(crate) fn trim(&mut self, mut end: u64) -> Result<()> {
         // SAFETY: the heap is alive and `end` is valid for the call.
         match unsafe { sys::fm_trim(self.fm.as_ptr(), &raw mut end) } {
-            0 => Ok(end),
+            0 => Ok(()),
             r => Err(failed(r)),
         }
     }

@@ -50,6 +50,6 @@ pub use region::{PageAdvice, RawBytes};
 pub use seam::{Event, Observer};
 pub use segment_view::SegmentView;
 pub use store::{
-    Fault, Handle, Info, Mode, ObjectFacts, ObjectState, ObjectWork, OpenOptions, Opened, Pin, RecordRow,
-    Store, StoreWork, Summary, VerifyReport, sync_all_stores,
+    Compaction, Control, CopyWork, Fault, Handle, Info, Mode, ObjectFacts, ObjectState, ObjectWork,
+    OpenOptions, Opened, Pin, RecordRow, Store, StoreWork, Summary, VerifyReport, sync_all_stores,
 };

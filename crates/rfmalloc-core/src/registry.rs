@@ -91,6 +91,12 @@ pub(crate) fn release(shared: &Arc<Shared>) -> Result<()> {
     done
 }
 
+/// Runs `f` with the number of openers that a store has; nobody opens or closes it meanwhile.
+pub(crate) fn with_openers<T>(shared: &Shared, f: impl FnOnce(usize) -> T) -> T {
+    let opening = opening();
+    f(opening.table.get(&shared.key).map_or(0, |e| e.openers))
+}
+
 /// Every open store, for syncing at exit.
 pub(crate) fn all() -> Vec<Arc<Shared>> {
     opening().table.values().filter(|e| e.openers > 0).map(|e| Arc::clone(&e.shared)).collect()
@@ -103,7 +109,7 @@ pub fn open_uuid(uuid: &str) -> Option<Store> {
     let shared = opening
         .table
         .values()
-        .find(|e| e.openers > 0 && e.shared.uuid == wanted)
+        .find(|e| e.openers > 0 && e.shared.uuid == wanted && e.shared.check_not_replacing().is_ok())
         .map(|e| Arc::clone(&e.shared))?;
     Some(opening.open(shared))
 }

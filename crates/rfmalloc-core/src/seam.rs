@@ -49,6 +49,8 @@ pub enum Event {
     },
     /// The file, filled without a name, appears under its path.
     Link,
+    /// A copy, complete under a hidden name, takes the place of the store's file.
+    Rename,
     /// A barrier over the folder: the name is on stable storage once it returns.
     SyncFolder,
     /// After a failed sync: cached bytes from here on are forgotten where they are not dirty, and read from the disk again.
@@ -75,7 +77,7 @@ pub trait Observer: Send + Sync {
     }
 }
 
-type Watch = Option<Arc<dyn Observer>>;
+pub(crate) type Watch = Option<Arc<dyn Observer>>;
 
 /// One event: told, done, told.
 pub(crate) fn pass(watch: &Watch, event: Event, act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
@@ -135,6 +137,16 @@ impl Seam {
 
     fn event(&self, event: Event, act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         pass(&self.observer, event, act)
+    }
+
+    /// Who watches, for files that this store makes.
+    pub(crate) fn watch(&self) -> &Watch {
+        &self.observer
+    }
+
+    /// An event that is no store or barrier of this file.
+    pub(crate) fn pass(&self, event: Event, act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        self.event(event, act)
     }
 
     /// Stores metadata bytes. Stores cannot fail; an observer's error is ignored here and belongs on barriers.

@@ -215,10 +215,10 @@ pub fn describe(token: u32) -> Result<NativeDescription> {
             });
         };
         let f = h.facts();
-        let (record_off, pinned) = h.whereabouts()?;
+        let (record_off, payload_off, pinned) = h.whereabouts()?;
         Ok(NativeDescription {
             catalog_offset: record_off as f64,
-            payload_offset: f.off as f64,
+            payload_offset: payload_off as f64,
             generation: f.generation as f64,
             id: f.id as f64,
             recoverable: record_off != 0,

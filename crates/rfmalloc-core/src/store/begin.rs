@@ -101,7 +101,7 @@ impl Inner {
         }
     }
 
-    fn highest_seq(&self, used_end: u32) -> u64 {
+    pub(super) fn highest_seq(&self, used_end: u32) -> u64 {
         let mut highest = 0;
         self.catalog.scan(used_end, |idx, _| {
             if let Some(slot) = self.catalog.slot(idx) {

@@ -5,6 +5,7 @@ use crate::error::{Code, Error, Result};
 use crate::format::superblock::CLEAN;
 use crate::format::{FILE_UNIT, HEADER_BYTES};
 use crate::store::open::CREATION_NBYTES;
+use crate::store::upkeep::Upkeep;
 use std::sync::Arc;
 
 impl Shared {
@@ -13,11 +14,14 @@ impl Shared {
         self.background.stop();
         let mut inner = self.lock();
         inner.closing = true;
-        while inner.objects.running() > 0 {
+        while inner.objects.running() > 0 || inner.upkeep.is_running() {
             inner = self.wait(inner);
         }
+        // The file is nobody's any more: another one has its path.
+        let replaced = inner.upkeep == Upkeep::Replaced;
         drop(inner);
-        let synced = match if self.lock().poisoned.is_some() { Ok(()) } else { self.sync() } {
+        let skip = replaced || self.lock().poisoned.is_some();
+        let synced = match if skip { Ok(()) } else { self.sync() } {
             // Damage met while covering what an earlier process left: nothing of this one's is lost.
             Err(e) if e.code() == Code::Corrupt => Ok(()),
             r => r,
@@ -28,6 +32,7 @@ impl Shared {
             inner = self.wait(inner);
         }
         let ended = match (&synced, self.mode) {
+            _ if replaced => Ok(()),
             (_, Mode::Scratch) => inner.empty_scratch(self),
             (Ok(()), Mode::Persistent) if inner.poisoned.is_none() && inner.begun => inner.mark_clean(self),
             _ => Ok(()),
@@ -53,23 +58,45 @@ impl Shared {
 }
 
 impl Inner {
-    /// Everything is synced: trim the free tail, then superblock {clean, lease = next} to both copies in turn, then cut the file.
+    /// Everything is synced: superblock {clean, lease = next}, without the free tail, to both copies in turn, then the file is cut.
     fn mark_clean(&mut self, sh: &Shared) -> Result<()> {
-        let hi = self.file_len;
-        let end = self.heap()?.trim(CREATION_NBYTES, FILE_UNIT, hi)?;
-        self.sb.file_len = end;
         self.sb.state |= CLEAN;
         self.sb.lease = self.next_seq;
-        for _ in 0..2 {
-            let done = self.write_superblock(sh);
-            self.barrier(sh, done)?;
+        self.sb.file_len = self.file_len;
+        self.cut_tail(sh, true)
+    }
+
+    /// Rule 17's order: both copies of the superblock say the new length and are on stable storage before the file has it, so no open ever
+    /// finds a file shorter than it should be. Nothing in memory reaches a free tail. `announce`: the superblock is written in any case.
+    /// No sync may be in flight: it would write the length of its start.
+    pub(super) fn cut_tail(&mut self, sh: &Shared, announce: bool) -> Result<()> {
+        let hi = self.file_len;
+        let end = self.heap()?.end(CREATION_NBYTES, FILE_UNIT, hi)?;
+        if end == hi && !announce {
+            return Ok(());
         }
-        if end < hi {
-            let cut = sh.seam.region.blank(end, hi).and_then(|()| sh.seam.shrink(end));
-            cut.map_err(|e| Error::io("cannot trim the store", &e))?;
-            self.file_len = end;
+        if sh.mode == Mode::Persistent {
+            self.sb.file_len = self.sb.file_len.min(end);
+            for _ in 0..2 {
+                let done = self.write_superblock(sh);
+                self.barrier(sh, done)?;
+            }
         }
-        Ok(())
+        if end == hi {
+            return Ok(());
+        }
+        let region = &sh.seam.region;
+        if let Err(e) = region.blank(end, hi).and_then(|()| sh.seam.shrink(end)) {
+            // The file is as long as it was, and longer than the superblock says, which is normal: only its mapping has to come back.
+            let mapped = region.map_file(&sh.seam.file, end, hi);
+            let e = Error::io("cannot trim the store", &e);
+            if mapped.is_err() {
+                self.poison(sh, &e);
+            }
+            return Err(e);
+        }
+        self.file_len = end;
+        self.heap()?.trim(end)
     }
 
     /// A scratch file keeps nothing but its header.

@@ -146,7 +146,7 @@ impl Inner {
     }
 
     /// "Not there" is only an answer when no word is damaged.
-    fn check_all_words(&self) -> Result<()> {
+    pub(super) fn check_all_words(&self) -> Result<()> {
         let mut bad = None;
         let must_be_used = self.sb.slots_used;
         self.catalog.scan(self.used_bound(), |idx, raw| {
@@ -228,9 +228,23 @@ impl Inner {
         if !self.begun || self.losers.is_empty() {
             return Ok(());
         }
+        for (loser, dies) in self.judge_losers()? {
+            if dies {
+                self.destroy_record(sh, loser, false)?;
+            } else {
+                self.change_name(sh, loser, None)?;
+            }
+            self.losers.retain(|(l, _)| *l != loser);
+        }
+        self.losers.clear();
+        Ok(())
+    }
+
+    /// The losers, the oldest naming first, and whether each dies or only loses its name.
+    pub(super) fn judge_losers(&self) -> Result<Vec<(u32, bool)>> {
         let mut replaced = Vec::new();
         let mut order = Vec::new();
-        for (loser, winner) in self.losers.clone() {
+        for (loser, winner) in self.losers.iter().copied() {
             for idx in [loser, winner] {
                 if let Some(live) = self.record(idx)?
                     && let Some(n) = self.naming_of(&live)?
@@ -243,16 +257,7 @@ impl Inner {
             }
         }
         order.sort_unstable();
-        for (_, loser, key) in order {
-            if replaced.contains(&key) {
-                self.destroy_record(sh, loser, false)?;
-            } else {
-                self.change_name(sh, loser, None)?;
-            }
-            self.losers.retain(|(l, _)| *l != loser);
-        }
-        self.losers.clear();
-        Ok(())
+        Ok(order.into_iter().map(|(_, loser, key)| (loser, replaced.contains(&key))).collect())
     }
 
     /// Slots with a name, in the order of their creation.

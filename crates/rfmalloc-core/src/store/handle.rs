@@ -42,11 +42,11 @@ pub struct ObjectFacts {
     pub kind: u8,
     /// Elements.
     pub len: u64,
-    /// Byte offset of the payload in the file and in the data mapping; 0 when empty.
+    /// Byte offset of the payload in the file and in the data mapping; 0 when empty. Valid while the cell has its value.
     pub off: u64,
     /// Payload bytes (`len` × width).
     pub nbytes: u64,
-    /// Liveness cell and the value it has while the object lives.
+    /// Liveness cell and the value it has while the object lives and lies at `off`.
     pub cell: (u32, i32),
     /// Has a record (persistent) or was committed (scratch).
     pub committed: bool,
@@ -95,6 +95,7 @@ impl Inner {
         };
         o.handles.add(thread);
         let handle = Handle { shared: Arc::clone(sh), key, serial: o.serial, thread, facts: o.facts() };
+        self.objects.note_use(key);
         self.objects.live_handles += 1;
         Ok(handle)
     }
@@ -121,16 +122,31 @@ impl Target {
             return Err(self.destroyed_error());
         };
         o.operations += 1;
+        let off = o.payload.off;
         inner.objects.operations += 1;
-        let span = shared.seam.region.span(self.facts.off, self.facts.nbytes);
-        Ok(Operation { shared: Arc::clone(shared), key: self.key, serial: self.serial, span })
+        inner.objects.note_use(self.key);
+        let span = shared.seam.region.span(off, self.facts.nbytes);
+        Ok(Operation { shared: Arc::clone(shared), key: self.key, serial: self.serial, off, span })
     }
 }
 
 impl Handle {
-    /// What is known of the object since it was opened or committed.
+    /// What is known of the object since it was opened, committed or refreshed.
     pub fn facts(&self) -> ObjectFacts {
         self.facts
+    }
+
+    /// Asks again where the object lies and what its liveness cell says: it may have been moved.
+    ///
+    /// # Errors
+    /// `DESTROYED`, `CLOSED`; `BUSY`: the store is being copied onto its own path.
+    pub fn refresh(&mut self) -> Result<()> {
+        let mut inner = self.shared.lock_open()?;
+        self.facts = match inner.objects.get(self.key, self.serial) {
+            Some(o) if o.alive => o.facts(),
+            _ => return Err(self.destroyed_error()),
+        };
+        Ok(())
     }
 
     /// A number that no other object of this process ever has.
@@ -169,14 +185,14 @@ impl Handle {
         }
     }
 
-    /// Byte offset of the record in the file (0: no record), and whether buffers over the payload are alive.
-    pub fn whereabouts(&self) -> Result<(u64, bool)> {
+    /// Byte offsets of the record (0: none) and of the payload in the file, and whether buffers over the payload are alive.
+    pub fn whereabouts(&self) -> Result<(u64, u64, bool)> {
         let mut inner = self.shared.lock_open()?;
-        let (record, pins) = match inner.objects.get(self.key, self.serial) {
-            Some(o) if o.alive => (o.record, o.pins),
+        let (record, off, pins) = match inner.objects.get(self.key, self.serial) {
+            Some(o) if o.alive => (o.record, o.payload.off, o.pins),
             _ => return Err(self.destroyed_error()),
         };
-        Ok((record.and_then(|idx| inner.catalog.place(idx)).map_or(0, |p| p.slot_off), pins > 0))
+        Ok((record.and_then(|idx| inner.catalog.place(idx)).map_or(0, |p| p.slot_off), off, pins > 0))
     }
 
     /// Whether stores through this handle's elements reach the file.
@@ -209,6 +225,7 @@ impl Handle {
         };
         let hold = self.shared.seam.region.hold(o.payload.off + start, nbytes)?;
         o.pins += 1;
+        inner.objects.note_use(self.key);
         Ok(Pin { shared: Arc::downgrade(&self.shared), key: self.key, serial: self.serial, hold })
     }
 }
@@ -249,6 +266,8 @@ pub(crate) struct Operation {
     shared: Arc<Shared>,
     key: u32,
     serial: u64,
+    /// Where the payload lies: it does not move while an operation runs.
+    off: u64,
     span: Span,
 }
 
@@ -258,8 +277,8 @@ impl Operation {
     }
 
     /// Bytes `[off, off+nbytes)` of the payload were written.
-    pub(crate) fn wrote(&self, payload_off: u64, off: u64, nbytes: u64) {
-        self.shared.seam.announce(payload_off + off, nbytes);
+    pub(crate) fn wrote(&self, off: u64, nbytes: u64) {
+        self.shared.seam.announce(self.off + off, nbytes);
     }
 }
 

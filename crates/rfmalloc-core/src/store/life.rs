@@ -84,7 +84,7 @@ impl Store {
         if !bytes.is_empty() {
             let operation = handle.begin()?;
             operation.span().write(0, bytes);
-            operation.wrote(handle.facts.off, 0, handle.facts.nbytes);
+            operation.wrote(0, handle.facts.nbytes);
         }
         self.commit(&mut handle, name, replace)?;
         Ok(handle)

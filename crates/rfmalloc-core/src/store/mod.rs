@@ -10,6 +10,9 @@
 //! | `space` | allocate, grow, zero, new catalog segments |
 //! | `record` | rules 7–10: create, change, destroy, replace |
 //! | `sync` | rules 5, 6, 12, 13: superblock, lease, barriers, background sync |
+//! | `compact` | rule 20: records move into lower gaps, the free tail goes |
+//! | `copy`, `dense` | rule 21: a dense copy, under another path or in the own file's place |
+//! | `upkeep` | one compaction or copy at a time, and what it keeps others from |
 //! | `close` | rule 17, and the order of letting go |
 //! | `life` | reserve, put, commit, name, destroy, open again |
 //! | `objects` | the table of open objects |
@@ -23,6 +26,9 @@
 
 mod begin;
 mod close;
+mod compact;
+mod copy;
+mod dense;
 mod find;
 mod handle;
 mod life;
@@ -32,18 +38,23 @@ mod record;
 mod report;
 mod space;
 mod sync;
+mod upkeep;
 mod verify;
 
+pub use compact::Compaction;
+pub use copy::CopyWork;
 pub use handle::{Handle, ObjectFacts, ObjectState, Pin};
 pub use open::{Mode, OpenOptions, Opened};
 pub use report::{Info, RecordRow, Summary};
 pub use sync::{ObjectWork, sync_all_stores};
+pub use upkeep::Control;
 pub use verify::{Fault, VerifyReport};
 
 pub(crate) use handle::Operation;
 
 use crate::catalog::Catalog;
 use crate::error::{Code, Error, Result};
+use crate::format::Extent;
 use crate::format::superblock::Superblock;
 use crate::format::word::NameSeed;
 use crate::heap::Heap;
@@ -60,6 +71,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use upkeep::Upkeep;
 
 /// One opener's handle on a store. Dropping it closes it; the file is let go when the last handle of the process is closed.
 pub struct Store {
@@ -131,6 +143,11 @@ pub(crate) struct Inner {
     poisoned: Option<String>,
     closing: bool,
     syncs: sync::Progress,
+    upkeep: upkeep::Upkeep,
+    /// Freed while a copy under way may still read them.
+    withheld: Vec<Extent>,
+    /// Objects that the last compaction would have moved, had nobody held them.
+    held_back: u64,
     /// Records dropped by recovery after a machine crash.
     discarded: u64,
     scratch_buf: Vec<u8>,
@@ -162,10 +179,29 @@ impl Shared {
             .with("path", self.path.display().to_string()));
         }
         let inner = self.lock();
-        if inner.closing {
+        if inner.closing || inner.upkeep == Upkeep::Replaced {
             return Err(self.closed_error());
         }
+        if inner.upkeep == Upkeep::Replacing {
+            return Err(self.replacing_error());
+        }
         Ok(inner)
+    }
+
+    /// For a new opener: a store that is being replaced, or was, takes none.
+    pub(crate) fn check_not_replacing(&self) -> Result<()> {
+        match self.lock().upkeep {
+            Upkeep::Replacing | Upkeep::Replaced => Err(self.replacing_error()),
+            _ => Ok(()),
+        }
+    }
+
+    fn replacing_error(&self) -> Error {
+        Error::new(
+            Code::Busy,
+            "the store is being compacted onto its own path; wait for that to end, then open it again",
+        )
+        .with("path", self.path.display().to_string())
     }
 
     fn wait<'a>(&self, guard: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {

@@ -74,6 +74,9 @@ impl Holders {
             }
         }
     }
+    pub(super) fn others_than(&self, thread: Option<u64>) -> bool {
+        std::iter::once(&self.first).chain(&self.rest).any(|h| h.1 > 0 && Some(h.0) != thread)
+    }
     pub(super) fn count(&self) -> u64 {
         std::iter::once(&self.first).chain(&self.rest).map(|h| u64::from(h.1)).sum()
     }
@@ -91,6 +94,17 @@ pub(super) struct Objects {
     pub(super) live_handles: u64,
     pub(super) temporary_bytes: u64,
     pub(super) temporary_bytes_since_sweep: u64,
+    /// What compaction is copying outside the mutex.
+    pub(super) moving: Option<Moving>,
+}
+
+/// An object whose bytes are being copied to another place while others may open it.
+pub(super) struct Moving {
+    pub(super) record: Option<u32>,
+    /// Its key, if it is open.
+    pub(super) key: Option<u32>,
+    /// Somebody has got at it meanwhile, so the copy may lack a write.
+    pub(super) disturbed: bool,
 }
 
 /// A number of the calling thread, never used again.
@@ -250,6 +264,34 @@ impl Objects {
             .get(&idx)
             .and_then(|key| self.slab[*key as usize].as_ref())
             .is_some_and(|o| o.operations > 0)
+    }
+
+    /// Somebody is about to reach this object's bytes.
+    pub(super) fn note_use(&mut self, key: u32) {
+        let Some(moving) = &mut self.moving else { return };
+        let record = self.slab.get(key as usize).and_then(Option::as_ref).and_then(|o| o.record);
+        moving.disturbed |= moving.key == Some(key) || (record.is_some() && record == moving.record);
+    }
+
+    /// Whether nobody can reach the object's bytes but the handles of this thread, which does not touch them meanwhile.
+    pub(super) fn is_movable(&self, key: u32, thread: Option<u64>) -> bool {
+        let o = self.slab.get(key as usize).and_then(Option::as_ref);
+        o.is_some_and(|o| o.alive && o.pins == 0 && o.operations == 0 && !o.handles.others_than(thread))
+    }
+
+    /// The object's elements lie at `to` from now on: every handle has to ask again.
+    pub(super) fn relocate(&mut self, key: u32, to: Extent) {
+        if let Some(Some(o)) = self.slab.get_mut(key as usize) {
+            o.payload = to;
+            o.cell.renew();
+        }
+    }
+
+    /// Every handle has to ask again before its next access.
+    pub(super) fn renew_all(&mut self) {
+        for o in self.slab.iter_mut().flatten() {
+            o.cell.renew();
+        }
     }
 
     pub(super) fn running(&self) -> u64 {

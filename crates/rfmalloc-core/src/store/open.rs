@@ -13,7 +13,7 @@ use crate::format::{FILE_UNIT, HEADER_BYTES, segment};
 use crate::platform;
 use crate::region::{Access, Region};
 use crate::registry::{self, Key, Opening};
-use crate::seam::{Event, Making, Observer, Seam, pass};
+use crate::seam::{Event, Making, Observer, Seam, Watch, pass};
 use crate::sync_types::{AtomicBool, Condvar, Mutex};
 use rustix::fs::FlockOperation;
 use std::collections::VecDeque;
@@ -181,7 +181,7 @@ impl Patience {
     }
 }
 
-fn describe_io(path: &Path, act: &str, e: &io::Error) -> Error {
+pub(super) fn describe_io(path: &Path, act: &str, e: &io::Error) -> Error {
     let err = match e.kind() {
         io::ErrorKind::NotFound => Error::new(
             Code::NotFound,
@@ -209,6 +209,7 @@ fn try_open(path: &Path, options: &OpenOptions) -> Result<Option<Opened>> {
     let (mut opening, open_already) = opening.find(key);
     if let Some(shared) = open_already {
         check_mode(&shared, options)?;
+        shared.check_not_replacing()?;
         shared.ask_full(options.full);
         return Ok(Some(Opened { store: opening.open(shared), created: false }));
     }
@@ -236,6 +237,9 @@ fn try_open(path: &Path, options: &OpenOptions) -> Result<Option<Opened>> {
         false
     };
     let shared = load(file, key, path, options)?;
+    if !options.read_only {
+        super::copy::remove_leftover(&shared.path);
+    }
     Ok(Some(Opened { store: opening.open(shared), created }))
 }
 
@@ -343,7 +347,7 @@ fn initialise(file: &File, options: &OpenOptions) -> io::Result<()> {
 }
 
 /// The missing file that symbolic links at `path` lead to: a store is made where a link points, and the link stays.
-fn follow_links(path: &Path) -> PathBuf {
+pub(super) fn follow_links(path: &Path) -> PathBuf {
     let mut place = path.to_owned();
     // As many as the kernel follows; a loop ends here and is refused by `linkat`.
     for _ in 0..40 {
@@ -351,6 +355,14 @@ fn follow_links(path: &Path) -> PathBuf {
         place = place.parent().unwrap_or(Path::new("")).join(target);
     }
     place
+}
+
+/// A name is durable once its folder is.
+pub(super) fn sync_folder(dir: &Path, watch: &Watch) -> Result<()> {
+    match pass(watch, Event::SyncFolder, || File::open(dir).and_then(|d| d.sync_all())) {
+        Err(e) if e.kind() != io::ErrorKind::InvalidInput => Err(describe_io(dir, "sync the directory", &e)),
+        _ => Ok(()),
+    }
 }
 
 fn create(path: &Path, options: &OpenOptions, mut opening: Opening) -> Result<Option<Opened>> {
@@ -376,13 +388,7 @@ fn create(path: &Path, options: &OpenOptions, mut opening: Opening) -> Result<Op
     if let Some(o) = &options.observer {
         o.after(Event::Link);
     }
-    // The name is durable once the directory is.
-    let synced = pass(&options.observer, Event::SyncFolder, || File::open(dir).and_then(|d| d.sync_all()));
-    if let Err(e) = synced
-        && e.kind() != io::ErrorKind::InvalidInput
-    {
-        return Err(describe_io(dir, "sync the directory", &e));
-    }
+    sync_folder(dir, &options.observer)?;
     let key = locked.unwrap_or_default();
     let shared = load(file, key, path, options)?;
     Ok(Some(Opened { store: opening.open(shared), created: true }))
@@ -495,10 +501,7 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
     let boot_id = options.boot_id.or_else(platform::boot_id);
     let clean = sb.state & superblock::CLEAN != 0;
     let same_boot = (clean || boot_id == Some(sb.boot_id)) && !poisoned;
-    let mut limit = region.reserved().min(options.max_size.map_or(u64::MAX, |m| m / FILE_UNIT * FILE_UNIT));
-    if sb.capacity != 0 {
-        limit = limit.min(sb.capacity);
-    }
+    let limit = limit(options, sb.capacity).min(region.reserved());
     let inner = Inner {
         sb_target: 1 - newer,
         same_boot,
@@ -526,6 +529,9 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
         poisoned: None,
         closing: false,
         syncs: Progress::default(),
+        upkeep: super::upkeep::Upkeep::None,
+        withheld: Vec::new(),
+        held_back: 0,
         discarded: 0,
         scratch_buf: Vec::new(),
         sb,
@@ -549,6 +555,12 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
             options.sync_every.filter(|_| mode == Mode::Persistent && !options.read_only),
         ),
     }))
+}
+
+/// What the caller and the file allow it to grow to, bytes.
+fn limit(options: &OpenOptions, capacity: u64) -> u64 {
+    let asked = options.max_size.map_or(u64::MAX, |m| m / FILE_UNIT * FILE_UNIT);
+    if capacity == 0 { asked } else { asked.min(capacity) }
 }
 
 fn canonical(path: &Path) -> PathBuf {

@@ -5,6 +5,7 @@
 //! yet, so `Store::with_space` can sync and run it once more.
 
 use super::find::check_name;
+use super::space::copy;
 use super::sync::barrier_slot;
 use super::{Inner, Shared};
 use crate::error::{Code, Error, Result};
@@ -34,6 +35,16 @@ struct Vacancy {
     idx: u32,
     old_word: Word,
     old: slot::Slot,
+}
+
+/// A record whose idle body may be overwritten, and the sequence of the version to come.
+#[derive(Clone, Copy)]
+struct Change {
+    word: Word,
+    live: Live,
+    seq: u64,
+    /// The active version may be durable: its bytes are kept until the new one is.
+    keep: bool,
 }
 
 impl Inner {
@@ -258,10 +269,64 @@ impl Inner {
     }
 
     fn change_body(&mut self, sh: &Shared, idx: u32, naming: NewName<'_>, aux_extent: Extent) -> Result<()> {
+        let old_name = match self.record(idx)? {
+            Some(live) => self.naming_of(&live)?.map(|n| n.name),
+            None => None,
+        };
+        let change = self.prepare_change(sh, idx)?;
+        let (live, seq) = (change.live, change.seq);
+        let aux =
+            Aux { naming: naming.map(|(name, replaces)| Naming { name: name.to_owned(), seq, replaces }) };
+        self.write_aux(sh, &aux, idx, live.head.generation, aux_extent);
+        let hash = naming.map(|(n, _)| self.hash(n));
+        let body = Body { aux: aux_extent, seq, ..live.body };
+        self.flip(sh, idx, &change, &body, hash.map_or(0, word::name_tag))?;
+        let old_hash = old_name.map(|n| self.hash(&n));
+        if let Some(names) = &mut self.names {
+            if let Some(h) = old_hash {
+                names.remove(h, idx);
+            }
+            if let Some(h) = hash {
+                names.insert(h, idx);
+            }
+        }
+        Ok(())
+    }
+
+    /// Rule 20: the record's bytes lie elsewhere from now on; `payload` has been copied already, attributes are copied here as they are.
+    pub(super) fn move_record(
+        &mut self,
+        sh: &Shared,
+        idx: u32,
+        payload: Option<Extent>,
+        aux: Option<Extent>,
+    ) -> Result<()> {
+        let change = self.prepare_change(sh, idx)?;
+        let old = change.live.body;
+        if let Some(to) = aux {
+            copy(sh, old.aux, to);
+        }
+        let body = Body {
+            payload: payload.unwrap_or(old.payload),
+            aux: aux.unwrap_or(old.aux),
+            seq: change.seq,
+            ..old
+        };
+        let tag = change.word.tag;
+        self.flip(sh, idx, &change, &body, tag)?;
+        if let Some(to) = payload
+            && let Some(key) = self.objects.by_record.get(&idx).copied()
+        {
+            self.objects.relocate(key, to);
+        }
+        Ok(())
+    }
+
+    /// Rule 8 up to the first store: the idle body may be overwritten, and the new version has its sequence.
+    fn prepare_change(&mut self, sh: &Shared, idx: u32) -> Result<Change> {
         let Some((word, live)) = self.live_with_word(idx)? else {
             return Err(Error::new(Code::Destroyed, "the object was destroyed").with("id", idx));
         };
-        let old_name = self.naming_of(&live)?.map(|n| n.name);
         let (active, idle) = (live.which, 1 - live.which);
         let slot =
             self.catalog.slot(idx).ok_or_else(|| Error::new(Code::Internal, "slot outside the catalog"))?;
@@ -283,10 +348,14 @@ impl Inner {
         }
         let old_pair = slot.raw_pairs[idle];
         let seq = self.take_seq(sh, |s| s as u8 != old_pair && s as u8 != live.body.seq as u8)?;
-        let aux =
-            Aux { naming: naming.map(|(name, replaces)| Naming { name: name.to_owned(), seq, replaces }) };
-        self.write_aux(sh, &aux, idx, live.head.generation, aux_extent);
-        let body = Body { aux: aux_extent, seq, ..live.body };
+        let keep = resolve::is_maybe_durable(&word, &slot, active, horizon) || word.durable[active];
+        Ok(Change { word, live, seq, keep })
+    }
+
+    /// The rest of rule 8: the idle body, the word, and what only the old body had is given back.
+    fn flip(&mut self, sh: &Shared, idx: u32, change: &Change, body: &Body, tag: u16) -> Result<()> {
+        let Change { word, live, seq, keep } = *change;
+        let idle = 1 - live.which;
         if let Some(p) = self.catalog.place(idx) {
             sh.seam.store(
                 p.map,
@@ -296,22 +365,9 @@ impl Inner {
         }
         let mut durable = word.durable;
         durable[idle] = false;
-        let hash = naming.map(|(n, _)| self.hash(n));
-        let flipped =
-            Word { active: idle, durable, pair: seq as u8, tag: hash.map_or(0, word::name_tag), ..word };
-        self.store_word(sh, idx, flipped);
-        let keep = resolve::is_maybe_durable(&word, &slot, active, horizon) || word.durable[active];
-        for e in resolve::only_in(&live.body, &body) {
+        self.store_word(sh, idx, Word { active: idle, durable, pair: seq as u8, tag, ..word });
+        for e in resolve::only_in(&live.body, body) {
             self.give_back(e, if keep { Fate::Retire(seq) } else { Fate::Free })?;
-        }
-        let old_hash = old_name.map(|n| self.hash(&n));
-        if let Some(names) = &mut self.names {
-            if let Some(h) = old_hash {
-                names.remove(h, idx);
-            }
-            if let Some(h) = hash {
-                names.insert(h, idx);
-            }
         }
         Ok(())
     }
@@ -379,8 +435,11 @@ impl Inner {
 
     /// Returns an extent to the map. Never fails but for a missing map.
     pub(super) fn give_back(&mut self, e: Extent, fate: Fate) -> Result<()> {
+        let is_read = self.upkeep.reads_old_bytes();
         let heap = self.heap()?;
         match fate {
+            // A copy under way may still read them: compact_to gives them back when it ends.
+            Fate::Free if is_read => self.withheld.push(e),
             Fate::Free => heap.free(e),
             Fate::Retire(stamp) => heap.retire(e, stamp),
         }

@@ -12,7 +12,7 @@ use crate::platform;
 use crate::region::MetaMap;
 
 /// An allocation preference, never format: no extent up to this size crosses a multiple of it, if that can be had.
-const BOUNDARY: u64 = 1 << 32;
+pub(super) const BOUNDARY: u64 = 1 << 32;
 const SMALLEST_STEP: u64 = 1 << 20;
 const LARGEST_STEP: u64 = 1 << 30;
 /// Longer stretches are zeroed by the file system.
@@ -157,4 +157,11 @@ pub(super) fn zero(sh: &Shared, e: Extent) {
     }
     span.zero();
     sh.seam.announce(e.off, e.nbytes);
+}
+
+/// Copies an extent's bytes to another one of the same length, apart from it.
+pub(super) fn copy(sh: &Shared, from: Extent, to: Extent) {
+    let region = &sh.seam.region;
+    region.span(to.off, to.nbytes).copy_from(region.span(from.off, from.nbytes));
+    sh.seam.announce(to.off, to.nbytes);
 }

@@ -220,18 +220,24 @@ impl Inner {
             || point.file_len != self.sb.file_len
         {
             self.sb.synced_seq = self.sb.synced_seq.max(point.seq);
-            self.sb.file_len = point.file_len;
+            // Never more than there is: the length counted when the sync began.
+            self.sb.file_len = point.file_len.min(self.file_len);
             self.sb.slots_used = self.sb.slots_used.max(point.slots_used);
             self.sb.segments = self.sb.segments.max(point.segments);
             self.write_superblock(sh)?;
             self.synced_seq = self.sb.synced_seq;
         }
         self.durable_links = self.durable_links.max(point.segments as usize);
+        self.reclaim();
+        Ok(())
+    }
+
+    /// Rule 11: retired bytes whose death is durable come free, unless a copy under way may still read them.
+    pub(super) fn reclaim(&mut self) {
         let durable = self.synced_seq;
-        if let Some(heap) = &mut self.heap {
+        if let Some(heap) = self.heap.as_mut().filter(|_| !self.upkeep.reads_old_bytes()) {
             heap.reclaim(durable);
         }
-        Ok(())
     }
 
     /// Rule 5: the copy not last barriered gets the current image, then its barrier. The caller holds the mutex from reading the numbers
