@@ -20,6 +20,9 @@ mod bindings {
     include!(concat!(env!("OUT_DIR"), "/bindings.rs"));
 }
 
+#[cfg(miri)]
+mod mock;
+
 pub use bindings::*;
 
 // The layout both sides count on; a header changed without its bindings fails here before it fails at run time.

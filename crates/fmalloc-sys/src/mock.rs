@@ -1,0 +1,686 @@
+//! fmalloc once more, in Rust, over one sorted list: for Miri, which cannot run C.
+//!
+//! Built under Miri only, where it stands in for the library, so that the wrapper's pointers, lifetimes, out parameters and memory
+//! callbacks are checked against the same contract. It makes the promises of `fm.h` and gives the same answers (`tests/mock.rs` holds it
+//! against the C sources), but every operation is linear and `fm_stat.bytes` counts its own memory.
+
+use super::bindings::{
+    FM_ECONFLICT, FM_ECORRUPT, FM_EINVAL, FM_ENOMEM, FM_ENOSPC, FM_ESTALE, FM_FREE, FM_LOWEST, FM_RETIRED,
+    FM_UNIT, FM_USED, fm, fm_conflict, fm_error, fm_extent, fm_mem, fm_req, fm_stat,
+};
+use core::ffi::c_int;
+use core::{mem, ptr, slice};
+
+const UNIT: u64 = FM_UNIT as u64;
+const HI_MAX: u64 = 1 << 63;
+const PROBES: usize = 32;
+
+#[derive(Clone, Copy, PartialEq)]
+enum State {
+    Unready,
+    Ready,
+    Stale,
+    Corrupt,
+}
+
+/// A gap (`mark`: where its fresh suffix begins) or a retired extent (`mark`: its stamp).
+#[derive(Clone, Copy)]
+struct Piece {
+    off: u64,
+    len: u64,
+    mark: u64,
+    kind: u32,
+}
+
+impl Piece {
+    fn end(&self) -> u64 {
+        self.off + self.len
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Entry {
+    off: u64,
+    len: u64,
+    id: u64,
+}
+
+/// A growing array in memory of the callbacks'.
+struct List<T> {
+    ptr: *mut T,
+    len: usize,
+    cap: usize,
+}
+
+struct Heap {
+    mem: fm_mem,
+    lo: u64,
+    hi: u64,
+    state: State,
+    bytes: u64,
+    pieces: List<Piece>,
+    load: List<Entry>,
+    bad: (fm_extent, fm_extent),
+}
+
+fn fail(code: fm_error) -> c_int {
+    -(code as c_int)
+}
+
+fn aligned(x: u64) -> bool {
+    x.is_multiple_of(UNIT)
+}
+
+impl<T: Copy> List<T> {
+    const EMPTY: Self = Self { ptr: ptr::null_mut(), len: 0, cap: 0 };
+
+    fn all(&self) -> &[T] {
+        // SAFETY: `len` elements were written at `ptr`; none: no pointer is needed.
+        if self.len == 0 { &[] } else { unsafe { slice::from_raw_parts(self.ptr, self.len) } }
+    }
+
+    fn all_mut(&mut self) -> &mut [T] {
+        // SAFETY: as in `all`, and `self` is borrowed alone.
+        if self.len == 0 { &mut [] } else { unsafe { slice::from_raw_parts_mut(self.ptr, self.len) } }
+    }
+
+    /// Room for one element more; false: memory was refused and nothing changed.
+    fn room(&mut self, mem: &fm_mem, bytes: &mut u64) -> bool {
+        if self.len < self.cap {
+            return true;
+        }
+        let cap = (self.cap * 2).max(8);
+        let n = cap * mem::size_of::<T>();
+        // SAFETY: the contract of fm_mem.get.
+        let to = unsafe { mem.get.unwrap()(mem.ctx, n) }.cast::<T>();
+        if to.is_null() {
+            return false;
+        }
+        let len = self.len;
+        // SAFETY: both have room for `len` elements and are two allocations.
+        unsafe { ptr::copy_nonoverlapping(self.all().as_ptr(), to, len) };
+        self.drop(mem, bytes);
+        *bytes += n as u64;
+        *self = Self { ptr: to, len, cap };
+        true
+    }
+
+    /// Puts an element before element `i`; there is room.
+    fn insert(&mut self, i: usize, x: T) {
+        // SAFETY: `len < cap` (called after `room`) and `i <= len`.
+        unsafe {
+            let at = self.ptr.add(i);
+            ptr::copy(at, at.add(1), self.len - i);
+            at.write(x);
+        }
+        self.len += 1;
+    }
+
+    fn remove(&mut self, i: usize) {
+        let len = self.len;
+        self.all_mut().copy_within(i + 1..len, i);
+        self.len -= 1;
+    }
+
+    fn drop(&mut self, mem: &fm_mem, bytes: &mut u64) {
+        if self.cap > 0 {
+            let n = self.cap * mem::size_of::<T>();
+            *bytes -= n as u64;
+            // SAFETY: what get returned for `n` bytes.
+            unsafe { mem.put.unwrap()(mem.ctx, self.ptr.cast(), n) };
+        }
+        *self = Self::EMPTY;
+    }
+}
+
+impl Heap {
+    fn refusal(&self) -> c_int {
+        match self.state {
+            State::Ready => 0,
+            State::Corrupt => fail(FM_ECORRUPT),
+            _ => fail(FM_ESTALE),
+        }
+    }
+
+    fn inside(&self, e: fm_extent) -> bool {
+        e.len != 0
+            && aligned(e.off | e.len)
+            && e.off >= self.lo
+            && e.off <= self.hi
+            && e.len <= self.hi - e.off
+    }
+
+    /// The number of pieces that begin at or before `off`.
+    fn rank(&self, off: u64) -> usize {
+        self.pieces.all().partition_point(|p| p.off <= off)
+    }
+
+    fn piece_room(&mut self) -> bool {
+        self.pieces.room(&self.mem, &mut self.bytes)
+    }
+
+    fn refuse(&mut self, code: fm_error) -> c_int {
+        self.load.drop(&self.mem, &mut self.bytes);
+        self.state = State::Stale;
+        fail(code)
+    }
+
+    /// See `fm_give` in `fm_free.c`; there is room for a piece.
+    fn give(&mut self, e: fm_extent, mut mark: u64) {
+        let at = self.rank(e.off);
+        let mut end = e.off + e.len;
+        let mut off = e.off;
+        let next = self.pieces.all().get(at).copied().filter(|p| p.kind == FM_FREE && p.off == end);
+        let prev =
+            at.checked_sub(1).map(|i| self.pieces.all()[i]).filter(|p| p.kind == FM_FREE && p.end() == off);
+        if let Some(next) = next {
+            if next.mark != end {
+                mark = next.mark;
+            }
+            end = next.end();
+            self.pieces.remove(at);
+        }
+        let mut at = at;
+        if let Some(prev) = prev {
+            if mark == e.off {
+                mark = prev.mark;
+            }
+            off = prev.off;
+            at -= 1;
+            self.pieces.remove(at);
+        }
+        self.pieces.insert(at, Piece { off, len: end - off, mark, kind: FM_FREE });
+    }
+
+    fn credible(&mut self, e: fm_extent) -> bool {
+        let mut met = fm_extent { off: self.lo, len: self.hi - self.lo };
+        if self.inside(e) {
+            let at = self.rank(e.off);
+            let hit = |p: &&Piece| p.off < e.off + e.len && e.off < p.end();
+            let all = self.pieces.all();
+            let found = at.checked_sub(1).map(|i| &all[i]).filter(hit).or_else(|| all.get(at).filter(hit));
+            match found {
+                None => return true,
+                Some(p) => met = fm_extent { off: p.off, len: p.len },
+            }
+        }
+        self.state = State::Corrupt;
+        self.bad = (e, met);
+        false
+    }
+
+    /// See `take` in `fm_alloc.c`: `[off, off+len)` of gap `i`; its fresh bytes, or `None` if memory was refused.
+    fn take(&mut self, i: usize, off: u64, len: u64) -> Option<u64> {
+        let x = self.pieces.all()[i];
+        let (stop, end) = (off + len, x.end());
+        if x.off < off && stop < end && !self.piece_room() {
+            return None;
+        }
+        self.pieces.remove(i);
+        if stop < end {
+            let rest = Piece { off: stop, len: end - stop, mark: x.mark.max(stop), kind: FM_FREE };
+            self.pieces.insert(i, rest);
+        }
+        if x.off < off {
+            let rest = Piece { len: off - x.off, mark: x.mark.min(off), ..x };
+            self.pieces.insert(i, rest);
+        }
+        Some(stop.saturating_sub(x.mark.max(off)))
+    }
+}
+
+/// A request with its defaults filled in.
+struct Wish {
+    len: u64,
+    align: u64,
+    boundary: u64,
+    limit: u64,
+}
+
+impl Wish {
+    /// The lowest place in a gap, and the lowest that respects the boundary.
+    fn places(&self, x: &Piece) -> (Option<u64>, Option<u64>) {
+        let end = x.end().min(self.limit);
+        let fits = |at: &u64| at.checked_add(self.len).is_some_and(|stop| stop <= end);
+        let Some(at) = x.off.checked_next_multiple_of(self.align).filter(fits) else { return (None, None) };
+        let crosses = self.boundary != 0 && (at ^ (at + self.len - 1)) >= self.boundary;
+        let nice = if crosses { at.checked_next_multiple_of(self.boundary).filter(fits) } else { Some(at) };
+        (Some(at), nice)
+    }
+}
+
+impl Heap {
+    /// The next gap of at least `need` bytes below the limit, in the order of the policy, behind the one with this key.
+    fn candidate(&self, w: &Wish, lowest: bool, need: u64, after: Option<(u64, u64)>) -> Option<usize> {
+        let key = |p: &Piece| if lowest { (0, p.off) } else { (p.len, p.off) };
+        let fits = |p: &Piece| {
+            p.kind == FM_FREE
+                && p.len >= need
+                && p.off.checked_add(need).is_some_and(|end| end <= w.limit)
+                && after.is_none_or(|a| key(p) > a)
+        };
+        let all = self.pieces.all().iter().enumerate();
+        all.filter(|(_, p)| fits(p)).min_by_key(|(_, p)| key(p)).map(|(i, _)| i)
+    }
+
+    /// The search promised in fm.h.
+    fn find(&self, w: &Wish, lowest: bool) -> Option<(usize, u64)> {
+        let need_any = w.len.saturating_add(w.align - UNIT);
+        let need_nice = if w.boundary == 0 { need_any } else { need_any.saturating_add(w.len - UNIT) };
+        let (mut second, mut after) = (None, None);
+        for _ in 0..PROBES {
+            let Some(i) = self.candidate(w, lowest, w.len, after) else { return second };
+            let x = &self.pieces.all()[i];
+            match w.places(x) {
+                (_, Some(nice)) => return Some((i, nice)),
+                (Some(any), None) => second = second.or(Some((i, any))),
+                (None, None) => {}
+            }
+            after = Some(if lowest { (0, x.off) } else { (x.len, x.off) });
+        }
+        if let Some(i) = self.candidate(w, lowest, need_nice, None) {
+            return w.places(&self.pieces.all()[i]).1.map(|at| (i, at));
+        }
+        second.or_else(|| {
+            let i = self.candidate(w, lowest, need_any, None)?;
+            w.places(&self.pieces.all()[i]).0.map(|at| (i, at))
+        })
+    }
+}
+
+// SAFETY of all functions below, as `fm.h` asks of the caller: the heap came from `fm_open` and is alive, nobody else uses it meanwhile,
+// and the other pointers are valid for what is read or written through them.
+#[allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all, above")]
+mod api {
+    use super::*;
+
+    unsafe fn heap<'a>(h: *mut fm) -> &'a mut Heap {
+        unsafe { &mut *h.cast::<Heap>() }
+    }
+
+    unsafe fn seen<'a>(h: *const fm) -> &'a Heap {
+        unsafe { &*h.cast::<Heap>() }
+    }
+
+    unsafe fn tell<T>(out: *mut T, value: T) {
+        if !out.is_null() {
+            unsafe { out.write(value) }
+        }
+    }
+
+    #[cfg_attr(miri, unsafe(no_mangle))]
+    pub unsafe extern "C" fn fm_open(out: *mut *mut fm, mem: *const fm_mem, lo: u64, hi: u64) -> c_int {
+        let mem = unsafe {
+            out.write(ptr::null_mut());
+            *mem
+        };
+        let (Some(get), Some(_)) = (mem.get, mem.put) else { return fail(FM_EINVAL) };
+        if !aligned(lo | hi) || lo > hi || hi > HI_MAX {
+            return fail(FM_EINVAL);
+        }
+        let n = mem::size_of::<Heap>();
+        let h = unsafe { get(mem.ctx, n) }.cast::<Heap>();
+        if h.is_null() {
+            return fail(FM_ENOMEM);
+        }
+        let none = fm_extent { off: 0, len: 0 };
+        let (pieces, load) = (List::EMPTY, List::EMPTY);
+        let state = State::Unready;
+        unsafe {
+            h.write(Heap { mem, lo, hi, state, bytes: n as u64, pieces, load, bad: (none, none) });
+            out.write(h.cast());
+        }
+        0
+    }
+
+    #[cfg_attr(miri, unsafe(no_mangle))]
+    pub unsafe extern "C" fn fm_close(h: *mut fm) {
+        if h.is_null() {
+            return;
+        }
+        unsafe {
+            fm_reset(h);
+            let mem = heap(h).mem;
+            mem.put.unwrap()(mem.ctx, h.cast(), mem::size_of::<Heap>());
+        }
+    }
+
+    #[cfg_attr(miri, unsafe(no_mangle))]
+    pub unsafe extern "C" fn fm_reset(h: *mut fm) {
+        let h = unsafe { heap(h) };
+        h.load.drop(&h.mem, &mut h.bytes);
+        h.pieces.drop(&h.mem, &mut h.bytes);
+        h.state = State::Unready;
+    }
+
+    #[cfg_attr(miri, unsafe(no_mangle))]
+    pub unsafe extern "C" fn fm_load(
+        h: *mut fm,
+        extents: *const fm_extent,
+        ids: *const u64,
+        n: usize,
+    ) -> c_int {
+        let h = unsafe { heap(h) };
+        match h.state {
+            State::Ready => return fail(FM_EINVAL),
+            State::Unready => {}
+            _ => return h.refusal(),
+        }
+        for i in 0..n {
+            let (e, id) = unsafe { (*extents.add(i), *ids.add(i)) };
+            if e.len == 0 || !aligned(e.off | e.len) {
+                return h.refuse(FM_EINVAL);
+            }
+            if !h.load.room(&h.mem, &mut h.bytes) {
+                return h.refuse(FM_ENOMEM);
+            }
+            let at = h.load.len;
+            h.load.insert(at, Entry { off: e.off, len: e.len, id });
+        }
+        0
+    }
+
+    #[cfg_attr(miri, unsafe(no_mangle))]
+    pub unsafe extern "C" fn fm_ready(h: *mut fm, out: *mut fm_conflict) -> c_int {
+        let h = unsafe { heap(h) };
+        match h.state {
+            State::Ready => return fail(FM_EINVAL),
+            State::Unready => {}
+            _ => return h.refusal(),
+        }
+        h.load.all_mut().sort_unstable_by_key(|e| (e.off, e.len, e.id));
+        let mut end = h.lo;
+        for i in 0..h.load.len {
+            let e = h.load.all()[i];
+            let x = fm_extent { off: e.off, len: e.len };
+            let clash = if !h.inside(x) {
+                let space = fm_extent { off: h.lo, len: h.hi - h.lo };
+                Some(fm_conflict { a: x, b: space, id_a: e.id, id_b: u64::MAX })
+            } else if e.off < end {
+                let d = h.load.all()[i - 1];
+                Some(fm_conflict { a: fm_extent { off: d.off, len: d.len }, b: x, id_a: d.id, id_b: e.id })
+            } else {
+                None
+            };
+            if let Some(clash) = clash {
+                unsafe { tell(out, clash) };
+                return h.refuse(FM_ECONFLICT);
+            }
+            end = e.off + e.len;
+        }
+        let mut end = h.lo;
+        for i in 0..=h.load.len {
+            let next = h.load.all().get(i).copied().unwrap_or(Entry { off: h.hi, len: 0, id: 0 });
+            if end < next.off {
+                if !h.piece_room() {
+                    h.pieces.drop(&h.mem, &mut h.bytes);
+                    return h.refuse(FM_ENOMEM);
+                }
+                let at = h.pieces.len;
+                h.pieces.insert(at, Piece { off: end, len: next.off - end, mark: next.off, kind: FM_FREE });
+            }
+            end = next.off + next.len;
+        }
+        h.load.drop(&h.mem, &mut h.bytes);
+        h.state = State::Ready;
+        0
+    }
+
+    #[cfg_attr(miri, unsafe(no_mangle))]
+    pub unsafe extern "C" fn fm_alloc(
+        h: *mut fm,
+        req: *const fm_req,
+        out: *mut fm_extent,
+        zeroed: *mut u64,
+    ) -> c_int {
+        let h = unsafe { heap(h) };
+        let req = unsafe { *req };
+        if h.state != State::Ready {
+            return h.refusal();
+        }
+        let align = if req.align == 0 { UNIT } else { req.align };
+        let limit = if req.below == 0 { h.hi } else { req.below.min(h.hi) };
+        let is_power = |x: u64| x.is_power_of_two() && x >= UNIT;
+        if req.len == 0
+            || !aligned(req.len | req.below)
+            || !is_power(align)
+            || (req.boundary != 0 && !is_power(req.boundary))
+            || req.flags > FM_LOWEST
+            || req.pad != 0
+        {
+            return fail(FM_EINVAL);
+        }
+        if req.len > limit {
+            return fail(FM_ENOSPC);
+        }
+        let boundary = if req.len > req.boundary { 0 } else { req.boundary };
+        let wish = Wish { len: req.len, align, boundary, limit };
+        let Some((i, at)) = h.find(&wish, req.flags == FM_LOWEST) else { return fail(FM_ENOSPC) };
+        let Some(fresh) = h.take(i, at, req.len) else { return fail(FM_ENOMEM) };
+        unsafe {
+            tell(zeroed, fresh);
+            out.write(fm_extent { off: at, len: req.len });
+        }
+        0
+    }
+
+    #[cfg_attr(miri, unsafe(no_mangle))]
+    pub unsafe extern "C" fn fm_claim(h: *mut fm, want: fm_extent) -> c_int {
+        let h = unsafe { heap(h) };
+        if h.state != State::Ready {
+            return h.refusal();
+        }
+        if !h.inside(want) {
+            return fail(FM_EINVAL);
+        }
+        let found = h.rank(want.off).checked_sub(1).map(|i| (i, h.pieces.all()[i]));
+        match found {
+            Some((i, x)) if x.kind == FM_FREE && x.end() >= want.off + want.len => {
+                h.take(i, want.off, want.len).map_or(fail(FM_ENOMEM), |_| 0)
+            }
+            _ => fail(FM_ENOSPC),
+        }
+    }
+
+    #[cfg_attr(miri, unsafe(no_mangle))]
+    pub unsafe extern "C" fn fm_extend(
+        h: *mut fm,
+        extent: *mut fm_extent,
+        len: u64,
+        zeroed: *mut u64,
+    ) -> c_int {
+        let h = unsafe { heap(h) };
+        let e = unsafe { *extent };
+        if h.state != State::Ready {
+            return h.refusal();
+        }
+        if !h.inside(e) || len < e.len || !aligned(len) {
+            return fail(FM_EINVAL);
+        }
+        let (end, more, at) = (e.off + e.len, len - e.len, h.rank(e.off));
+        let all = h.pieces.all();
+        let (before, after) = (at.checked_sub(1).map(|i| all[i]), all.get(at).copied());
+        if before.is_some_and(|p| p.end() > e.off) || after.is_some_and(|p| p.off < end) {
+            return fail(FM_EINVAL);
+        }
+        if more == 0 {
+            unsafe { tell(zeroed, 0) };
+            return 0;
+        }
+        match after {
+            Some(x) if x.kind == FM_FREE && x.off == end && x.len >= more => {
+                // From the front: no piece more is needed.
+                let fresh = h.take(at, end, more).unwrap_or(0);
+                unsafe {
+                    tell(zeroed, fresh);
+                    (*extent).len = len;
+                }
+                0
+            }
+            _ => fail(FM_ENOSPC),
+        }
+    }
+
+    #[cfg_attr(miri, unsafe(no_mangle))]
+    pub unsafe extern "C" fn fm_free(h: *mut fm, extent: fm_extent) {
+        let h = unsafe { heap(h) };
+        if h.state != State::Ready || !h.credible(extent) {
+            return;
+        }
+        if h.piece_room() {
+            h.give(extent, extent.off + extent.len);
+        } else {
+            h.state = State::Stale;
+        }
+    }
+
+    #[cfg_attr(miri, unsafe(no_mangle))]
+    pub unsafe extern "C" fn fm_retire(h: *mut fm, extent: fm_extent, stamp: u64) {
+        let h = unsafe { heap(h) };
+        if h.state != State::Ready || !h.credible(extent) {
+            return;
+        }
+        if h.piece_room() {
+            let at = h.rank(extent.off);
+            h.pieces.insert(at, Piece { off: extent.off, len: extent.len, mark: stamp, kind: FM_RETIRED });
+        } else {
+            h.state = State::Stale;
+        }
+    }
+
+    #[cfg_attr(miri, unsafe(no_mangle))]
+    pub unsafe extern "C" fn fm_reclaim(h: *mut fm, durable: u64) -> u64 {
+        let h = unsafe { heap(h) };
+        let mut total = 0;
+        if h.state != State::Ready {
+            return 0;
+        }
+        loop {
+            let all = h.pieces.all().iter().enumerate();
+            let due = all.filter(|(_, p)| p.kind == FM_RETIRED && p.mark <= durable);
+            let Some((i, p)) = due.min_by_key(|(_, p)| (p.mark, p.off)).map(|(i, p)| (i, *p)) else {
+                return total;
+            };
+            h.pieces.remove(i);
+            h.give(fm_extent { off: p.off, len: p.len }, p.end());
+            total += p.len;
+        }
+    }
+
+    #[cfg_attr(miri, unsafe(no_mangle))]
+    pub unsafe extern "C" fn fm_grow(h: *mut fm, hi: u64) -> c_int {
+        let h = unsafe { heap(h) };
+        if h.state == State::Corrupt {
+            return fail(FM_ECORRUPT);
+        }
+        if !aligned(hi) || hi < h.hi || hi > HI_MAX {
+            return fail(FM_EINVAL);
+        }
+        let tail = fm_extent { off: h.hi, len: hi - h.hi };
+        if h.state == State::Ready && tail.len != 0 {
+            if !h.piece_room() {
+                return fail(FM_ENOMEM);
+            }
+            h.give(tail, tail.off);
+        }
+        h.hi = hi;
+        0
+    }
+
+    #[cfg_attr(miri, unsafe(no_mangle))]
+    pub unsafe extern "C" fn fm_trim(h: *mut fm, hi: *mut u64) -> c_int {
+        let h = unsafe { heap(h) };
+        let lowest = unsafe { *hi };
+        if h.state != State::Ready {
+            return h.refusal();
+        }
+        if !aligned(lowest) {
+            return fail(FM_EINVAL);
+        }
+        let lowest = lowest.max(h.lo);
+        if let Some(x) = h.pieces.all().last().copied()
+            && x.kind == FM_FREE
+            && x.end() == h.hi
+            && lowest < h.hi
+        {
+            let (end, last) = (lowest.max(x.off), h.pieces.len - 1);
+            h.hi = end;
+            if end > x.off {
+                h.pieces.all_mut()[last] = Piece { len: end - x.off, mark: x.mark.min(end), ..x };
+            } else {
+                h.pieces.remove(last);
+            }
+        }
+        unsafe { hi.write(h.hi) };
+        0
+    }
+
+    #[cfg_attr(miri, unsafe(no_mangle))]
+    pub unsafe extern "C" fn fm_next(h: *const fm, from: u64, out: *mut fm_extent, kind: *mut u32) -> c_int {
+        let h = unsafe { seen(h) };
+        if h.state != State::Ready && h.state != State::Corrupt {
+            return fail(FM_ESTALE);
+        }
+        let from = from.max(h.lo);
+        if from >= h.hi {
+            return fail(FM_ENOSPC);
+        }
+        let (all, at) = (h.pieces.all(), h.rank(from));
+        let before = at.checked_sub(1).map(|i| all[i]);
+        let (found, what) = match before {
+            Some(p) if p.end() > from => (fm_extent { off: p.off, len: p.len }, p.kind),
+            _ => {
+                let (begin, end) = (before.map_or(h.lo, |p| p.end()), all.get(at).map_or(h.hi, |p| p.off));
+                (fm_extent { off: begin, len: end - begin }, FM_USED)
+            }
+        };
+        unsafe {
+            out.write(found);
+            kind.write(what);
+        }
+        0
+    }
+
+    #[cfg_attr(miri, unsafe(no_mangle))]
+    pub unsafe extern "C" fn fm_stats(h: *const fm, out: *mut fm_stat) {
+        let h = unsafe { seen(h) };
+        let mut s = fm_stat { used: 0, free: 0, retired: 0, gaps: 0, largest: 0, nodes: 0, bytes: h.bytes };
+        if h.state == State::Ready || h.state == State::Corrupt {
+            for p in h.pieces.all() {
+                if p.kind == FM_FREE {
+                    s.free += p.len;
+                    s.gaps += 1;
+                    s.largest = s.largest.max(p.len);
+                } else {
+                    s.retired += p.len;
+                }
+            }
+            s.used = h.hi - h.lo - s.free - s.retired;
+            s.nodes = h.pieces.len as u64;
+        }
+        unsafe { out.write(s) };
+    }
+
+    #[cfg_attr(miri, unsafe(no_mangle))]
+    pub unsafe extern "C" fn fm_check(h: *const fm, out: *mut fm_conflict) -> c_int {
+        let h = unsafe { seen(h) };
+        match h.state {
+            State::Corrupt => {
+                let (a, b) = h.bad;
+                unsafe { tell(out, fm_conflict { a, b, id_a: u64::MAX, id_b: u64::MAX }) };
+                fail(FM_ECORRUPT)
+            }
+            State::Ready => {
+                let whole = h.pieces.all().windows(2).all(|w| {
+                    let touching = w[0].kind == FM_FREE && w[1].kind == FM_FREE && w[0].end() == w[1].off;
+                    w[0].end() <= w[1].off && !touching
+                });
+                if whole { 0 } else { fail(FM_ECORRUPT) }
+            }
+            _ => fail(FM_ESTALE),
+        }
+    }
+}
+
+#[allow(unused_imports, reason = "the tests call them by name, Miri by symbol")]
+pub use api::*;
