@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Cells per chunk.
-pub const CHUNK: usize = 1 << 16;
+pub const CHUNK: usize = if cfg!(miri) { 1 << 8 } else { 1 << 16 };
 
 #[derive(Default)]
 struct Table {
@@ -76,4 +76,47 @@ impl Cell {
 /// The cells of chunk `k`, for sharing with JavaScript; `None` when there is no such chunk yet.
 pub fn chunk(k: usize) -> Option<&'static [AtomicI32]> {
     table().chunks.get(k).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::atomic::AtomicBool;
+
+    #[test]
+    fn a_reused_cell_never_speaks_for_its_last_object() {
+        let first = Cell::take();
+        let word = &chunk(first.idx as usize / CHUNK).unwrap()[first.idx as usize % CHUNK];
+        assert_eq!(word.load(Ordering::Acquire), first.value);
+        first.give_back();
+        assert_ne!(word.load(Ordering::Acquire), first.value);
+        let second = Cell::take();
+        assert!(second.idx != first.idx || second.value != first.value);
+        // Late and twice: it kills nobody else.
+        first.kill();
+        assert_eq!(second.word.load(Ordering::Acquire), second.value);
+        second.give_back();
+    }
+
+    /// What the facade counts on: what the killer did before the kill is seen by whoever saw it.
+    #[test]
+    fn who_sees_the_death_sees_what_came_before_it() {
+        for _ in 0..if cfg!(miri) { 4 } else { 200 } {
+            let cell = Cell::take();
+            let told = AtomicBool::new(false);
+            std::thread::scope(|s| {
+                s.spawn(|| {
+                    told.store(true, Ordering::Relaxed);
+                    cell.kill();
+                });
+                s.spawn(|| {
+                    while cell.word.load(Ordering::Acquire) == cell.value {
+                        std::thread::yield_now();
+                    }
+                    assert!(told.load(Ordering::Relaxed));
+                });
+            });
+            cell.give_back();
+        }
+    }
 }

@@ -12,8 +12,8 @@ use crate::region::{PageAdvice, RawBytes, Span};
 use crate::store::{Handle, Operation, Pin};
 use std::sync::Arc;
 
-/// Elements per block.
-const BLOCK: u64 = 2048;
+/// Elements per block; few for Miri, which is slow.
+pub(crate) const BLOCK: u64 = if cfg!(miri) { 32 } else { 2048 };
 
 /// Something with elements: an open object, or a plain mapped file.
 pub enum Vector {
@@ -132,9 +132,10 @@ impl Vector {
         }
         let guard = self.guard()?;
         let span = guard.span();
-        let block: Vec<u8> = pattern.iter().copied().cycle().take((width * BLOCK * 4) as usize).collect();
         let mut at = start * width;
         let stop = end.max(start) * width;
+        let block_nbytes = (width * BLOCK * 4).min(stop - at);
+        let block: Vec<u8> = pattern.iter().copied().cycle().take(block_nbytes as usize).collect();
         while at < stop {
             let n = (stop - at).min(block.len() as u64);
             span.write(at, &block[..n as usize]);

@@ -239,3 +239,79 @@ fn empty_conflict() -> sys::fm_conflict {
 }
 
 const _: () = assert!(UNIT == sys::FM_UNIT as u64);
+
+#[cfg(test)]
+mod tests {
+    //! Under Miri these run over the mock of fmalloc: what is checked is this wrapper, and that C's side of the contract suffices for it.
+
+    use super::*;
+
+    const LO: u64 = 64 * 1024;
+    const HI: u64 = 1 << 20;
+
+    fn heap(live: &[(u64, u64)]) -> Heap {
+        let mut heap = Heap::new(LO, HI).unwrap();
+        let extents: Vec<_> = live.iter().map(|(off, len)| sys::fm_extent { off: *off, len: *len }).collect();
+        let ids: Vec<u64> = (0..live.len() as u64).collect();
+        heap.load(&extents, &ids).unwrap();
+        heap
+    }
+
+    #[test]
+    fn every_call_goes_through_and_comes_back() {
+        let mut heap = heap(&[(LO, 4096), (LO + 8192, 64)]);
+        assert!(heap.ready().unwrap().is_ok());
+        let (e, zeroed) = heap.alloc(128, 64, 0).unwrap().unwrap();
+        assert_eq!((e, zeroed), (Extent { off: LO + 4096, nbytes: 128 }, 0));
+        heap.retire(e, 5);
+        assert_eq!((heap.stats().used, heap.stats().retired), (4160, 128));
+        assert_eq!(heap.reclaim(4), 0);
+        assert_eq!(heap.reclaim(5), 128);
+        assert!(heap.alloc(2 * HI, 64, 0).unwrap().is_none());
+        heap.grow(4 * HI).unwrap();
+        let (big, zeroed) = heap.alloc(2 * HI, 16 * 1024, 0).unwrap().unwrap();
+        assert_eq!(zeroed, big.end().saturating_sub(big.off.max(HI)), "what came with the growth is zero");
+        heap.free(big);
+        assert_eq!(heap.next(0).unwrap().unwrap(), (Extent { off: LO, nbytes: 4096 }, sys::FM_USED));
+        assert!(heap.next(4 * HI).unwrap().is_none());
+        assert_eq!(heap.trim(HI, LO, 4 * HI).unwrap(), HI);
+        heap.check().unwrap();
+    }
+
+    #[test]
+    fn two_owners_of_the_same_bytes_are_named() {
+        let mut heap = heap(&[(LO + 64, 128), (LO + 128, 64)]);
+        let clash = heap.ready().unwrap().unwrap_err();
+        assert_eq!((clash.id_a, clash.id_b), (0, 1));
+        assert_eq!(clash.b, Extent { off: LO + 128, nbytes: 64 });
+        assert!(heap.alloc(64, 64, 0).is_err(), "a heap with a conflict hands nothing out");
+    }
+
+    #[test]
+    fn a_double_free_is_an_error_of_the_next_call() {
+        let mut heap = heap(&[]);
+        assert!(heap.ready().unwrap().is_ok());
+        heap.free(Extent { off: LO, nbytes: 64 });
+        assert_eq!(heap.alloc(64, 64, 0).unwrap_err().code(), Code::Internal);
+        assert_eq!(heap.check().unwrap_err().code(), Code::Internal);
+    }
+
+    #[test]
+    fn a_heap_may_move_to_another_thread_and_end_there() {
+        let mut heap = heap(&[]);
+        assert!(heap.ready().unwrap().is_ok());
+        let many = std::thread::spawn(move || {
+            let taken: Vec<_> = (0..300).map(|_| heap.alloc(64, 64, 0).unwrap().unwrap().0).collect();
+            taken.iter().step_by(2).for_each(|e| heap.free(*e));
+            heap.check().unwrap();
+            heap.stats().used
+        });
+        assert_eq!(many.join().unwrap(), 150 * 64);
+    }
+
+    #[test]
+    fn an_unfinished_load_is_given_back() {
+        drop(heap(&[(LO, 64), (LO + 64, 64)]));
+        assert!(Heap::new(HI, LO).is_err());
+    }
+}

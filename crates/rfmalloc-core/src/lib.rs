@@ -28,6 +28,9 @@ mod format;
 #[allow(unsafe_code)]
 mod heap;
 mod mapped;
+#[cfg(test)]
+#[allow(unsafe_code)]
+mod memory_tests;
 pub mod na;
 mod names;
 #[allow(unsafe_code)]

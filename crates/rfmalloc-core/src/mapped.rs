@@ -7,15 +7,15 @@ use crate::dtype::{Dtype, MAX_LEN};
 use crate::error::{Code, Error, Result};
 use crate::platform;
 use crate::region::Span;
-use memmap2::MmapMut;
+use memmap2::MmapRaw;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
 /// A mapped file of elements of one type.
 pub struct MappedFile {
-    map: Option<MmapMut>,
-    base: usize,
+    /// Raw: a reference made on the way to an address would span bytes that others write.
+    map: Option<MmapRaw>,
     path: PathBuf,
     dtype: Dtype,
     len: u64,
@@ -75,16 +75,7 @@ impl MappedFile {
             ));
         }
         let map = if nbytes == 0 { None } else { Some(Self::map(&file, nbytes, read_only).map_err(named)?) };
-        let base = map.as_ref().map_or(0, |m| m.as_ptr() as usize);
-        Ok(Self {
-            map,
-            base,
-            path: path.to_owned(),
-            dtype,
-            len: nbytes / width,
-            read_only,
-            cell: Cell::take(),
-        })
+        Ok(Self { map, path: path.to_owned(), dtype, len: nbytes / width, read_only, cell: Cell::take() })
     }
 
     /// Real blocks, so that a full disk is an error here; nothing is left on failure.
@@ -101,7 +92,7 @@ impl MappedFile {
         Ok(file)
     }
 
-    fn map(file: &File, nbytes: u64, read_only: bool) -> Result<MmapMut> {
+    fn map(file: &File, nbytes: u64, read_only: bool) -> Result<MmapRaw> {
         crate::region::map_plain(file, nbytes, read_only)
             .map_err(|e| Error::io("cannot map the file", &e).with("nbytes", nbytes))
     }
@@ -140,7 +131,7 @@ impl MappedFile {
     /// `OUT_OF_BOUNDS`.
     pub fn window(&self, start: u64, nbytes: u64) -> Result<*mut u8> {
         match start.checked_add(nbytes) {
-            Some(end) if end <= self.len * self.dtype.width() => Ok((self.base + start as usize) as *mut u8),
+            Some(end) if end <= self.len * self.dtype.width() => Ok(self.base().wrapping_add(start as usize)),
             _ => Err(Error::new(Code::OutOfBounds, "the window reaches beyond the file")),
         }
     }
@@ -156,8 +147,20 @@ impl MappedFile {
         }
     }
 
+    fn base(&self) -> *mut u8 {
+        self.map.as_ref().map_or(std::ptr::null_mut(), MmapRaw::as_mut_ptr)
+    }
+
+    /// Memory without a file, for tests.
+    #[cfg(test)]
+    pub(crate) fn anonymous(dtype: Dtype, len: u64) -> Self {
+        let nbytes = (len * dtype.width()) as usize;
+        let map = (nbytes > 0).then(|| memmap2::MmapMut::map_anon(nbytes).unwrap().into());
+        Self { map, path: PathBuf::new(), dtype, len, read_only: false, cell: Cell::take() }
+    }
+
     pub(crate) fn span(&self) -> Span {
-        Span::foreign(self.base as *mut u8, self.len * self.dtype.width(), !self.read_only)
+        Span::foreign(self.base(), self.len * self.dtype.width(), !self.read_only)
     }
 }
 

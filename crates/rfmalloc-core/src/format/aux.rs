@@ -142,7 +142,7 @@ mod tests {
             let _ = Aux::decode(&good[..n], 5, 6);
         }
         let used = u32_at(&good, 12) as usize;
-        for bit in 0..used * 8 {
+        for bit in (0..used * 8).step_by(if cfg!(miri) { 11 } else { 1 }) {
             let mut bad = good.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
             assert!(Aux::decode(&bad, 5, 6).is_err(), "bit {bit}");

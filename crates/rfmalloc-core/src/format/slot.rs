@@ -215,7 +215,7 @@ mod tests {
         let s = Slot::decode(&good, 12);
         assert_eq!((s.head, s.bodies), (Some(head), [Some(body), None]));
         for byte in (0..24).chain(32..80) {
-            for bit in 0..8 {
+            for bit in if cfg!(miri) { byte % 8..byte % 8 + 1 } else { 0..8 } {
                 let mut bad = good;
                 bad[byte] ^= 1 << bit;
                 let s = Slot::decode(&bad, 12);

@@ -221,7 +221,8 @@ mod tests {
     fn every_flipped_bit_is_noticed() {
         let good = sample().encode();
         assert_eq!(Superblock::decode(&good).unwrap(), sample());
-        for bit in 0..NBYTES * 8 {
+        // Miri needs two minutes for all of them.
+        for bit in (0..NBYTES * 8).step_by(if cfg!(miri) { 67 } else { 1 }) {
             let mut bad = good;
             bad[bit / 8] ^= 1 << (bit % 8);
             assert!(Superblock::decode(&bad).is_err(), "bit {bit}");

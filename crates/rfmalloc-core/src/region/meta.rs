@@ -114,3 +114,44 @@ impl Drop for MetaMap {
         let _ = unsafe { rustix::mm::munmap(self.ptr.cast(), self.nbytes as usize) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::format::word::{State, Word};
+    use std::mem::ManuallyDrop;
+
+    /// Memory that no file is behind, so that Miri can look: never unmapped, freed by the caller.
+    fn over(words: &mut [u64]) -> ManuallyDrop<MetaMap> {
+        let nbytes = size_of_val(words) as u64;
+        ManuallyDrop::new(MetaMap { ptr: words.as_mut_ptr().cast(), off: MAP_UNIT, nbytes, writable: true })
+    }
+
+    #[test]
+    fn words_are_read_whole_while_another_thread_stores_them() {
+        let mut memory = vec![0u64; 64];
+        let map = over(&mut memory);
+        let word = |generation| Word { state: State::Live, tag: 7, ..Word::free(generation) }.encode(3);
+        let rounds = if cfg!(miri) { 40 } else { 20_000 };
+        std::thread::scope(|s| {
+            s.spawn(|| (1..rounds).for_each(|g| map.store(MAP_UNIT + 24, word(g))));
+            s.spawn(|| {
+                let mut last = 0;
+                for _ in 0..rounds {
+                    let seen = Word::decode(map.load(MAP_UNIT + 24), 3).expect("half a word was seen");
+                    assert!(seen.gen24 >= last, "a word went back");
+                    last = seen.gen24;
+                }
+            });
+            // A neighbour's bytes are no business of theirs.
+            s.spawn(|| (0..rounds).for_each(|i| map.write(MAP_UNIT + 32, &i.to_le_bytes())));
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "outside its mapping")]
+    fn bytes_beyond_the_mapping_are_out_of_reach() {
+        let mut memory = vec![0u64; 8];
+        over(&mut memory).read(MAP_UNIT + 60, &mut [0; 8]);
+    }
+}

@@ -384,6 +384,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "Miri maps no files")]
     fn growth_keeps_addresses_and_a_blanked_range_reads_zero() {
         let file = tempfile::tempfile().unwrap();
         file.set_len(1 << 20).unwrap();

@@ -172,14 +172,14 @@ const fn drop_pages() -> Advice {
 }
 
 /// Maps a plain file of elements for `MappedFile`: shared, or private copy-on-write when read-only (a stray store must not kill the process).
-pub(crate) fn map_plain(file: &File, nbytes: u64, read_only: bool) -> io::Result<memmap2::MmapMut> {
+pub(crate) fn map_plain(file: &File, nbytes: u64, read_only: bool) -> io::Result<memmap2::MmapRaw> {
     let mut options = memmap2::MmapOptions::new();
     options.len(usize::try_from(nbytes).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?);
     if read_only {
         // SAFETY: a private mapping of a file we hold open; all access goes through raw copies. Truncation by others is the documented risk.
-        unsafe { options.no_reserve_swap().map_copy(file) }
+        unsafe { options.no_reserve_swap().map_copy(file).map(Into::into) }
     } else {
         // SAFETY: as above, shared.
-        unsafe { options.map_mut(file) }
+        unsafe { options.map_mut(file).map(Into::into) }
     }
 }
