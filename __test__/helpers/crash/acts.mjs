@@ -25,6 +25,17 @@ function lengthFrom(rng) {
   return 150_000 + rng.below(150_000)
 }
 
+/** An object whose own sync is running cannot be destroyed: then it is tried again. */
+function patiently(perform) {
+  for (const last = Date.now() + 30_000; ;) {
+    try {
+      return perform()
+    } catch (error) {
+      if (error?.code !== 'ERR_FMALLOC_BUSY' || Date.now() > last) throw error
+    }
+  }
+}
+
 /** A value that fills a vector of `type`, and the bits of one element of it. */
 export function filling(type, seed) {
   const value = seed % 251
@@ -220,14 +231,20 @@ export function actor({ fm, open, file, thread, seed, log, unnamed }) {
       ]
     },
     sync: () => [{ act: 'sync' }, () => void store.syncNow()],
-    /** One that is still running when the next acts come. */
+    /** These are still running when the next acts come. */
+    syncOne() {
+      const v = anyVector()
+      return [{ act: 'sync' }, () => void v.sync().catch(() => {})]
+    },
     syncLater: () => [{ act: 'sync' }, () => void store.sync().catch(() => {})],
   }
   const bag =
     'create create create createUnnamed keepCopy name rename steal replace replace replaceShared fill set write write'.split(
       ' ',
     )
-  const ends = 'destroyNamed destroyNamed destroyNameless replace replaceShared sync syncLater'.split(' ')
+  const ends = 'destroyNamed destroyNamed destroyNameless replace replaceShared sync syncLater syncOne'.split(
+    ' ',
+  )
 
   function step(wanted, { lies = false } = {}) {
     let kind
@@ -237,7 +254,7 @@ export function actor({ fm, open, file, thread, seed, log, unnamed }) {
     else kind = rng.pick(rng.below(3) === 0 ? ends : bag)
     const [announcement, perform] = acts[kind]()
     log({ b: n, ...announcement })
-    log({ a: n, ...(lies ? {} : perform()) })
+    log({ a: n, ...(lies ? {} : patiently(perform)) })
     n++
   }
   openStore()

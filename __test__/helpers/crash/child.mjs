@@ -17,7 +17,7 @@ let store
 function begin() {
   return actor({
     fm,
-    open: () => (store = fm.openFmalloc(job.file, { syncEvery: job.syncEvery })),
+    open: () => (store = fm.openFmalloc(job.file, job.options)),
     file: job.file,
     thread,
     seed: job.seed,

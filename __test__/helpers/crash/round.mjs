@@ -26,8 +26,11 @@ export async function dieOnce({ file, model, seed, threads, death }) {
   const logs = Array.from({ length: threads }, (_, thread) => path.join(path.dirname(file), `log-${thread}`))
   for (const log of logs) fs.rmSync(log, { force: true })
   const rng = random(seed ^ 0x5eed)
-  const syncEvery = rng.pick([false, 1, 20, 5000])
-  const job = { file, logs, seed, threads, death, syncEvery, unnamed: unnamedRefs(model) }
+  const options = {
+    syncEvery: rng.pick([false, 1, 20, 5000]),
+    durability: rng.pick(['process', 'process', 'process', 'full']),
+  }
+  const job = { file, logs, seed, threads, death, options, unnamed: unnamedRefs(model) }
   const child = spawn(process.execPath, ['--no-warnings', CHILD, JSON.stringify(job)], {
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -61,14 +61,17 @@ pub(crate) fn overcommit_is_strict() -> bool {
     fs::read_to_string("/proc/sys/vm/overcommit_memory").is_ok_and(|s| s.trim() == "2")
 }
 
-/// `/proc/locks` lists `1: FLOCK ADVISORY WRITE 1234 08:01:5678 0 EOF`.
+/// `/proc/locks` lists `1: FLOCK ADVISORY WRITE 1234 08:01:5678 0 EOF`. The list comes in pieces, and a line is missed when others go between
+/// two of them: not found is asked again.
 pub(crate) fn lock_holder(dev: u64, ino: u64) -> Option<u32> {
     let want = format!("{:02x}:{:02x}:{ino}", rustix::fs::major(dev), rustix::fs::minor(dev));
-    let locks = fs::read_to_string("/proc/locks").ok()?;
-    locks.lines().find_map(|line| {
-        let mut words = line.split_whitespace().skip_while(|w| *w != "FLOCK");
-        let (_, pid, place) = (words.nth(2)?, words.next()?, words.next()?);
-        (place == want).then(|| pid.parse().ok()).flatten()
+    (0..4).find_map(|_| {
+        let locks = fs::read_to_string("/proc/locks").ok()?;
+        locks.lines().find_map(|line| {
+            let mut words = line.split_whitespace().skip_while(|w| *w != "FLOCK");
+            let (_, pid, place) = (words.nth(2)?, words.next()?, words.next()?);
+            (place == want).then(|| pid.parse().ok()).flatten()
+        })
     })
 }
 
