@@ -274,7 +274,9 @@ mod tests {
         heap.free(big);
         assert_eq!(heap.next(0).unwrap().unwrap(), (Extent { off: LO, nbytes: 4096 }, sys::FM_USED));
         assert!(heap.next(4 * HI).unwrap().is_none());
-        assert_eq!(heap.trim(HI, LO, 4 * HI).unwrap(), HI);
+        assert_eq!(heap.end(HI, LO, 4 * HI).unwrap(), HI);
+        heap.trim(HI).unwrap();
+        assert!(heap.next(HI).unwrap().is_none());
         heap.check().unwrap();
     }
 

@@ -29,7 +29,6 @@ mod format;
 mod heap;
 mod mapped;
 #[cfg(test)]
-#[allow(unsafe_code)]
 mod memory_tests;
 pub mod na;
 mod names;

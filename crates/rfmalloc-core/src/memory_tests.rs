@@ -18,8 +18,7 @@ fn vector(dtype: Dtype, len: u64) -> Vector {
 }
 
 fn raw(bytes: &mut [u8]) -> RawBytes {
-    // SAFETY: the tests use the value while `bytes` lives and before they touch it again.
-    unsafe { RawBytes::new(bytes.as_mut_ptr(), bytes.len() as u64) }
+    RawBytes::of(bytes)
 }
 
 fn ints(values: impl IntoIterator<Item = i32>) -> Vec<u8> {

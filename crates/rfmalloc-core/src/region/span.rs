@@ -140,6 +140,12 @@ impl RawBytes {
         Self(Span { ptr, nbytes, writable: true })
     }
 
+    /// A test's own buffer, which it keeps and does not touch while the value is used.
+    #[cfg(test)]
+    pub(crate) fn of(bytes: &mut [u8]) -> Self {
+        Self(Span { ptr: bytes.as_mut_ptr(), nbytes: bytes.len() as u64, writable: true })
+    }
+
     /// The first `nbytes` bytes, or all if there are fewer.
     #[must_use]
     pub fn first(self, nbytes: u64) -> Self {
