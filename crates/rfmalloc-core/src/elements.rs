@@ -10,6 +10,7 @@ use crate::error::{Code, Error, Result};
 use crate::mapped::MappedFile;
 use crate::region::{PageAdvice, RawBytes, Span};
 use crate::store::{Handle, Operation, Pin};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Elements per block; few for Miri, which is slow.
@@ -298,7 +299,15 @@ impl Vector {
     /// `OUT_OF_BOUNDS`, `IO`, `DESTROYED`, `CLOSED`.
     pub fn advise(&self, start: u64, end: u64, advice: PageAdvice) -> Result<()> {
         let (_guard, span) = self.byte_part(start, end)?;
-        span.advise(advice).map_err(|e| Error::io("cannot advise the system", &e))
+        span.advise(advice)
+            .map_err(|e| Error::io("cannot advise the system on a vector's pages", &e).at(self.path()))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Object(h) => &h.shared.path,
+            Self::File(f) => f.path(),
+        }
     }
 
     /// Work that reads payload bytes `[start, end)` into memory, for another thread to run. It pins the bytes as a buffer does, so the
@@ -309,12 +318,14 @@ impl Vector {
     pub fn prefetching(&self, start: u64, end: u64) -> Result<PrefetchWork> {
         let (guard, span) = self.byte_part(start, end)?;
         drop(guard);
+        let path = self.path().to_owned();
         Ok(match self {
             Self::Object(h) => {
                 let pin = h.pin(start, end - start)?;
-                PrefetchWork { span: Span::foreign(pin.ptr(), pin.nbytes(), false), _owner: Keeper::Pin(pin) }
+                let span = Span::foreign(pin.ptr(), pin.nbytes(), false);
+                PrefetchWork { span, path, _owner: Keeper::Pin(pin) }
             }
-            Self::File(f) => PrefetchWork { span, _owner: Keeper::File(Arc::clone(f)) },
+            Self::File(f) => PrefetchWork { span, path, _owner: Keeper::File(Arc::clone(f)) },
         })
     }
 }
@@ -322,6 +333,7 @@ impl Vector {
 /// See [`Vector::prefetching`].
 pub struct PrefetchWork {
     span: Span,
+    path: PathBuf,
     _owner: Keeper,
 }
 
@@ -337,7 +349,8 @@ impl PrefetchWork {
     /// # Errors
     /// `IO`.
     pub fn run(self) -> Result<()> {
-        self.span.advise(PageAdvice::WillNeed).map_err(|e| Error::io("cannot read ahead", &e))?;
+        let read_ahead = self.span.advise(PageAdvice::WillNeed);
+        read_ahead.map_err(|e| Error::io("cannot read a vector ahead", &e).at(&self.path))?;
         self.span.touch();
         Ok(())
     }

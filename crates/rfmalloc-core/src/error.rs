@@ -196,17 +196,48 @@ impl Error {
             .with("offset", off)
     }
 
-    /// A failed system call on a file: `doing` names the act ("cannot sync").
+    /// A failed system call on a file: `doing` names the act ("cannot sync"); what the system said and what to do are added.
     pub fn io(doing: impl fmt::Display, e: &std::io::Error) -> Self {
-        let code = match e.raw_os_error() {
-            Some(libc::ENOSPC | libc::EDQUOT | libc::EFBIG) => Code::NoSpace,
-            _ => Code::Io,
+        let (code, remedy) = match e.raw_os_error() {
+            Some(libc::ENOSPC) => (Code::NoSpace, "free space on the disk, or destroy objects and sync()"),
+            Some(libc::EDQUOT) => {
+                (Code::NoSpace, "the quota is used up: have it raised, or destroy objects and sync()")
+            }
+            Some(libc::EFBIG) => (
+                Code::NoSpace,
+                "the process may not make files that large: raise the limit (ulimit -f), or destroy objects and sync()",
+            ),
+            Some(libc::EMFILE | libc::ENFILE) => {
+                (Code::Io, "too many files are open: close some, or raise the limit (ulimit -n)")
+            }
+            Some(libc::ENOMEM | libc::EAGAIN) => {
+                (Code::Io, "memory or mappings are short: close other stores, or raise vm.max_map_count")
+            }
+            Some(libc::EACCES | libc::EPERM | libc::EROFS) => {
+                (Code::Io, "check the permissions of the file and its folder, or open it with readOnly")
+            }
+            Some(libc::EIO | libc::ENXIO) => {
+                (Code::Io, "the device failed: look into the system's log, and have a copy")
+            }
+            Some(libc::ENOLCK | libc::EOPNOTSUPP) => {
+                (Code::Io, "the file system cannot do what a store needs: put the file on a local disk")
+            }
+            _ => (Code::Io, "try again; if it lasts, check the file system"),
         };
-        let err = Self::new(code, format!("{doing}: {e}"));
+        let err = Self::new(code, format!("{doing}: {e}; {remedy}"));
         match e.raw_os_error() {
             Some(errno) => err.with("errno", errno as u32),
             None => err,
         }
+    }
+
+    /// Names the file, if nothing has named one yet.
+    #[must_use]
+    pub(crate) fn at(self, path: &std::path::Path) -> Self {
+        if self.details.iter().any(|(key, _)| *key == "path") {
+            return self;
+        }
+        self.with("path", path.display().to_string())
     }
 
     /// The code.

@@ -51,7 +51,9 @@ impl MappedFile {
             },
             Err(e) => return Err(named(Error::io(format!("cannot access '{}'", path.display()), &e))),
         };
-        let meta = file.metadata().map_err(|e| named(Error::io("cannot access the file", &e)))?;
+        let meta = file
+            .metadata()
+            .map_err(|e| named(Error::io(format!("cannot access '{}'", path.display()), &e)))?;
         if !meta.is_file() {
             return Err(named(Error::new(
                 Code::Argument,
@@ -80,7 +82,7 @@ impl MappedFile {
 
     /// Real blocks, so that a full disk is an error here; nothing is left on failure.
     fn create(path: &Path, nbytes: u64) -> Result<File> {
-        let failed = |e: &io::Error| Error::io(format!("cannot create '{}'", path.display()), e);
+        let failed = |e: &io::Error| Error::io(format!("cannot create '{}'", path.display()), e).at(path);
         let file =
             File::options().read(true).write(true).create_new(true).open(path).map_err(|e| failed(&e))?;
         if nbytes > 0
@@ -142,7 +144,9 @@ impl MappedFile {
     /// `IO`.
     pub fn flush(&self) -> Result<()> {
         match &self.map {
-            Some(m) if !self.read_only => m.flush().map_err(|e| Error::io("cannot sync the file", &e)),
+            Some(m) if !self.read_only => m
+                .flush()
+                .map_err(|e| Error::io(format!("cannot sync '{}'", self.path.display()), &e).at(&self.path)),
             _ => Ok(()),
         }
     }

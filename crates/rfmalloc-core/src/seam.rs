@@ -14,6 +14,7 @@ use crate::region::{MetaMap, Region};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// One step towards the disk. Offsets and lengths in bytes.
@@ -126,13 +127,25 @@ pub(crate) struct Seam {
     pub(crate) file: File,
     pub(crate) region: Arc<Region>,
     pub(crate) header: MetaMap,
+    path: PathBuf,
     observer: Watch,
 }
 
 impl Seam {
-    pub(crate) fn new(file: File, region: Arc<Region>, writable: bool, observer: Watch) -> Result<Self> {
+    pub(crate) fn new(
+        file: File,
+        path: PathBuf,
+        region: Arc<Region>,
+        writable: bool,
+        observer: Watch,
+    ) -> Result<Self> {
         let header = MetaMap::new(&file, 0, HEADER_BYTES, writable)?;
-        Ok(Self { file, region, header, observer })
+        Ok(Self { file, region, header, path, observer })
+    }
+
+    /// A failed system call on the store's file.
+    pub(crate) fn error(&self, doing: &str, e: &io::Error) -> Error {
+        Error::io(format!("{doing} '{}'", self.path.display()), e).at(&self.path)
     }
 
     fn event(&self, event: Event, act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
@@ -178,7 +191,7 @@ impl Seam {
             map.msync(off, nbytes)?;
             platform::after_msync(&self.file)
         })
-        .map_err(|e| Error::io("cannot sync the catalog", &e).with("offset", off))
+        .map_err(|e| self.error("cannot sync the catalog of", &e).with("offset", off))
     }
 
     /// Data bytes `[off, off+nbytes)` are on stable storage when this returns, and so is the file's length.
@@ -190,7 +203,7 @@ impl Seam {
             self.region.msync(off, nbytes, true)?;
             platform::after_msync(&self.file)
         })
-        .map_err(|e| Error::io("cannot sync elements", &e).with("offset", off))
+        .map_err(|e| self.error("cannot sync elements of", &e).with("offset", off))
     }
 
     /// Everything of the file is on stable storage when this returns.
@@ -201,7 +214,7 @@ impl Seam {
             self.region.msync(0, self.region.reserved(), true)?;
             platform::sync_file(&self.file)
         })
-        .map_err(|e| Error::io("cannot sync the store", &e))
+        .map_err(|e| self.error("cannot sync", &e))
     }
 
     /// Makes the file `to` bytes long with real blocks; on failure it is `from` bytes long again.

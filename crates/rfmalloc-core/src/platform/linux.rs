@@ -1,6 +1,7 @@
 //! Linux: `fallocate`, `/proc`, `O_TMPFILE`. See `mod.rs` for the contract.
 #![forbid(unsafe_code)]
 
+use super::uninterrupted;
 use rustix::fs::{Advice, AtFlags, FallocateFlags, Mode, OFlags};
 use std::fs::{self, File};
 use std::io;
@@ -8,22 +9,26 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-pub(crate) fn boot_id() -> Option<[u8; 16]> {
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    uuid::Uuid::parse_str(text.trim()).ok().map(uuid::Uuid::into_bytes)
+pub(crate) fn boot_id() -> io::Result<Option<[u8; 16]>> {
+    match fs::read_to_string("/proc/sys/kernel/random/boot_id") {
+        Ok(text) => Ok(uuid::Uuid::parse_str(text.trim()).ok().map(uuid::Uuid::into_bytes)),
+        // No /proc, or a sandbox that keeps it shut: so it will be at every open.
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied) => Ok(None),
+        Err(e) => Err(e),
+    }
 }
 
 pub(crate) fn allocate(file: &File, off: u64, len: u64) -> io::Result<()> {
-    match rustix::fs::fallocate(file, FallocateFlags::empty(), off, len) {
-        Err(rustix::io::Errno::OPNOTSUPP) => write_zeros(file, off, len),
-        r => r.map_err(Into::into),
+    match uninterrupted(|| rustix::fs::fallocate(file, FallocateFlags::empty(), off, len)) {
+        Err(e) if e.raw_os_error() == Some(libc::EOPNOTSUPP) => write_zeros(file, off, len),
+        r => r,
     }
 }
 
 pub(crate) fn back_holes(file: &File, len: u64) -> io::Result<()> {
-    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, len) {
-        Err(rustix::io::Errno::OPNOTSUPP) => Ok(()),
-        r => r.map_err(Into::into),
+    match uninterrupted(|| rustix::fs::fallocate(file, FallocateFlags::empty(), 0, len)) {
+        Err(e) if e.raw_os_error() == Some(libc::EOPNOTSUPP) => Ok(()),
+        r => r,
     }
 }
 
@@ -40,7 +45,7 @@ fn write_zeros(file: &File, off: u64, len: u64) -> io::Result<()> {
 }
 
 pub(crate) fn zero_range(file: &File, off: u64, len: u64) -> io::Result<()> {
-    rustix::fs::fallocate(file, FallocateFlags::ZERO_RANGE, off, len).map_err(Into::into)
+    uninterrupted(|| rustix::fs::fallocate(file, FallocateFlags::ZERO_RANGE, off, len))
 }
 
 pub(crate) fn sync_file(file: &File) -> io::Result<()> {
@@ -80,20 +85,28 @@ pub(crate) fn publish_new(
     path: &Path,
     fill: &mut dyn FnMut(&File) -> io::Result<()>,
 ) -> io::Result<File> {
-    let mode = Mode::from_raw_mode(0o666);
-    match rustix::fs::open(dir, OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC, mode) {
-        Ok(fd) => {
-            let file = File::from(fd);
-            fill(&file)?;
-            let proc = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file.as_fd()));
-            rustix::fs::linkat(rustix::fs::CWD, proc, rustix::fs::CWD, path, AtFlags::SYMLINK_FOLLOW)?;
-            Ok(file)
+    let (flags, mode) = (OFlags::RDWR | OFlags::TMPFILE | OFlags::CLOEXEC, Mode::from_raw_mode(0o666));
+    let file = match uninterrupted(|| rustix::fs::open(dir, flags, mode)) {
+        Ok(fd) => File::from(fd),
+        // The file system knows no unnamed files.
+        Err(e) if matches!(e.raw_os_error(), Some(libc::EOPNOTSUPP | libc::EISDIR | libc::EINVAL)) => {
+            return publish_by_link(dir, path, fill);
         }
-        // EISDIR, EOPNOTSUPP: the file system knows no unnamed files.
-        Err(rustix::io::Errno::OPNOTSUPP | rustix::io::Errno::ISDIR | rustix::io::Errno::INVAL) => {
+        Err(e) => return Err(e),
+    };
+    fill(&file)?;
+    let proc = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file.as_fd()));
+    let (cwd, follow) = (rustix::fs::CWD, AtFlags::SYMLINK_FOLLOW);
+    match uninterrupted(|| rustix::fs::linkat(cwd, &proc, cwd, path, follow)) {
+        Ok(()) => Ok(file),
+        // Without /proc (a bare chroot), or where a sandbox keeps it shut, an unnamed file gets no name; a named one can.
+        Err(e)
+            if matches!(e.raw_os_error(), Some(libc::ENOENT | libc::EPERM | libc::EACCES | libc::EXDEV)) =>
+        {
+            drop(file);
             publish_by_link(dir, path, fill)
         }
-        Err(e) => Err(e.into()),
+        Err(e) => Err(e),
     }
 }
 
@@ -105,6 +118,12 @@ fn publish_by_link(
     let temp = dir.join(format!(".rfmalloc-{}", uuid::Uuid::new_v4().simple()));
     let file = File::options().read(true).write(true).create_new(true).open(&temp)?;
     let linked = fill(&file).and_then(|()| fs::hard_link(&temp, path));
-    fs::remove_file(&temp)?;
+    if let Err(e) = fs::remove_file(&temp) {
+        if linked.is_ok() {
+            // Told as a failure, so nothing stands there.
+            let _ = fs::remove_file(path);
+        }
+        return Err(e);
+    }
     linked.map(|()| file)
 }

@@ -7,7 +7,12 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-pub(crate) fn boot_id() -> Option<[u8; 16]> {
+#[expect(clippy::unnecessary_wraps, reason = "the Linux twin can fail")]
+pub(crate) fn boot_id() -> io::Result<Option<[u8; 16]>> {
+    Ok(boot_session())
+}
+
+fn boot_session() -> Option<[u8; 16]> {
     let mut text = [0u8; 64];
     let mut len = text.len();
     // SAFETY: 1. the name is NUL-terminated; 2. `text` has `len` writable bytes; 3. no new value is set.

@@ -2,6 +2,7 @@
 
 use super::{MAP_UNIT, round_up};
 use crate::error::{Error, Result};
+use crate::platform;
 use rustix::mm::{Advice, MapFlags, MsyncFlags, ProtFlags};
 use std::fs::File;
 use std::io;
@@ -82,15 +83,9 @@ impl MetaMap {
     pub(crate) fn msync(&self, off: u64, n: u64) -> io::Result<()> {
         let from = (off - self.off) & !(MAP_UNIT - 1);
         let to = round_up(off - self.off + n, MAP_UNIT).unwrap_or(self.nbytes).min(self.nbytes);
+        let (p, n) = (self.ptr.wrapping_add(from as usize).cast(), (to - from) as usize);
         // SAFETY: the range lies inside the mapping.
-        unsafe {
-            rustix::mm::msync(
-                self.ptr.wrapping_add(from as usize).cast(),
-                (to - from) as usize,
-                MsyncFlags::SYNC,
-            )
-        }
-        .map_err(Into::into)
+        platform::uninterrupted(|| unsafe { rustix::mm::msync(p, n, MsyncFlags::SYNC) })
     }
 
     /// Asks the system to read `[off, off+n)` ahead.

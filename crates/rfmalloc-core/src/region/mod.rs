@@ -213,12 +213,10 @@ impl Region {
         if from >= to {
             return Ok(());
         }
+        let flags = if wait { MsyncFlags::SYNC } else { MsyncFlags::ASYNC };
+        let (p, n) = (self.at(from).cast(), (to - from) as usize);
         // SAFETY: msync reads no memory of ours and the range is mapped.
-        unsafe {
-            let flags = if wait { MsyncFlags::SYNC } else { MsyncFlags::ASYNC };
-            rustix::mm::msync(self.at(from).cast(), (to - from) as usize, flags)?;
-        }
-        Ok(())
+        platform::uninterrupted(|| unsafe { rustix::mm::msync(p, n, flags) })
     }
 
     /// A window on payload bytes; the caller has checked it against the file's length.

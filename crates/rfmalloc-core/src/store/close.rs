@@ -4,8 +4,10 @@ use super::{Inner, Mode, Shared};
 use crate::error::{Code, Error, Result};
 use crate::format::superblock::CLEAN;
 use crate::format::{FILE_UNIT, HEADER_BYTES};
+use crate::platform;
 use crate::store::open::CREATION_NBYTES;
 use crate::store::upkeep::Upkeep;
+use rustix::fs::FlockOperation;
 use std::sync::Arc;
 
 impl Shared {
@@ -20,8 +22,8 @@ impl Shared {
         // The file is nobody's any more: another one has its path.
         let replaced = inner.upkeep == Upkeep::Replaced;
         drop(inner);
-        let skip = replaced || self.lock().poisoned.is_some();
-        let synced = match if skip { Ok(()) } else { self.sync() } {
+        // Of a poisoned store the sync tells that it is: it may have been poisoned behind everyone's back, by a background sync.
+        let synced = match if replaced { Ok(()) } else { self.sync() } {
             // Damage met while covering what an earlier process left: nothing of this one's is lost.
             Err(e) if e.code() == Code::Corrupt => Ok(()),
             r => r,
@@ -45,9 +47,10 @@ impl Shared {
         drop(inner);
         // After unlocking, a store through a stale view must not reach the file: the mapping goes first.
         let blanked = self.seam.region.close();
-        let unlocked = rustix::fs::flock(&self.seam.file, rustix::fs::FlockOperation::NonBlockingUnlock)
-            .map_err(|e| Error::io("cannot unlock the store", &e.into()));
-        synced.and(ended).and(blanked).and(unlocked)
+        // Dead handles keep the descriptor, so what cannot be unlocked stays locked while they live: worth a second try.
+        let unlock = || platform::lock(&self.seam.file, FlockOperation::NonBlockingUnlock);
+        let unlocked = unlock().or_else(|_| unlock()).map_err(|e| self.seam.error("cannot unlock", &e));
+        synced.and(ended).and(blanked.map_err(|e| e.at(&self.path))).and(unlocked)
     }
 
     /// After a fork the file and its lock are the parent's, and any mutex may be held by a thread that exists only there: the child takes
@@ -89,7 +92,7 @@ impl Inner {
         if let Err(e) = region.blank(end, hi).and_then(|()| sh.seam.shrink(end)) {
             // The file is as long as it was, and longer than the superblock says, which is normal: only its mapping has to come back.
             let mapped = region.map_file(&sh.seam.file, end, hi);
-            let e = Error::io("cannot trim the store", &e);
+            let e = sh.seam.error("cannot trim", &e);
             if mapped.is_err() {
                 self.poison(sh, &e);
             }
@@ -106,6 +109,6 @@ impl Inner {
         }
         let cut =
             sh.seam.region.blank(HEADER_BYTES, self.file_len).and_then(|()| sh.seam.shrink(CREATION_NBYTES));
-        cut.map_err(|e| Error::io("cannot empty the scratch store", &e))
+        cut.map_err(|e| sh.seam.error("cannot empty", &e))
     }
 }

@@ -54,7 +54,7 @@ pub struct ObjectFacts {
 
 /// One thread's hold on an open object. Dropping it lets the object go.
 pub struct Handle {
-    pub(super) shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     pub(super) key: u32,
     pub(super) serial: u64,
     thread: u64,

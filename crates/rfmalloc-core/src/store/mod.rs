@@ -240,9 +240,12 @@ impl Shared {
         self.full.fetch_or(full, Ordering::AcqRel);
     }
 
-    /// Whether bytes of destroyed objects wait for a sync.
+    /// Whether bytes of destroyed objects wait for a sync, which can still be made.
     fn has_retired(&self) -> bool {
-        self.mode == Mode::Persistent && self.lock().heap.as_ref().is_some_and(|h| h.stats().retired > 0)
+        let inner = self.lock();
+        self.mode == Mode::Persistent
+            && inner.poisoned.is_none()
+            && inner.heap.as_ref().is_some_and(|h| h.stats().retired > 0)
     }
 
     /// Refuses what would change a store that cannot be changed.
@@ -260,7 +263,8 @@ impl Shared {
                 format!(
                     "an earlier sync failed ({why}); the store can be read, but not changed: close it and open it again"
                 ),
-            ));
+            )
+            .at(&self.path));
         }
         Ok(())
     }

@@ -138,18 +138,28 @@ impl Store {
                 Ok(None) => rounds += 1,
                 // Without any lock of ours meanwhile: the holder may be another copy of this library in the same process.
                 Err(e) if e.code() == Code::Locked && patience.wait() => {}
-                Err(e) => return Err(e),
+                Err(e) => return Err(e.at(path)),
             }
         }
-        Err(Error::new(Code::Io, format!("cannot open '{}': the file keeps being replaced", path.display())))
+        Err(Error::new(
+            Code::Io,
+            format!(
+                "cannot open '{}': the file keeps being replaced; see which process does it",
+                path.display()
+            ),
+        )
+        .at(path))
     }
 
     /// A scratch store in an unlinked file of `dir`: gone with its last handle.
     pub fn anonymous(dir: &Path, options: &OpenOptions) -> Result<Self> {
         let path = dir.join(format!(".rfmalloc-scratch-{}", uuid::Uuid::new_v4().simple()));
         let options = OpenOptions { mode: Mode::Scratch, create: true, read_only: false, ..options.clone() };
-        let opened = Self::open(&path, &options)?;
-        fs::remove_file(&path).map_err(|e| Error::io(format!("cannot unlink '{}'", path.display()), &e))?;
+        let opened = Self::open(&path, &options);
+        // Also after a failure, which may have come when the file was there already.
+        let unlinked = fs::remove_file(&path);
+        let opened = opened?;
+        unlinked.map_err(|e| describe_io(&path, "unlink", &e))?;
         Ok(opened.store)
     }
 }
@@ -274,9 +284,9 @@ fn check_file_mode(mode: Mode, options: &OpenOptions, path: &Path) -> Result<()>
 fn lock(file: &File, key: Key, path: &Path, shared: bool) -> Result<()> {
     let how =
         if shared { FlockOperation::NonBlockingLockShared } else { FlockOperation::NonBlockingLockExclusive };
-    match rustix::fs::flock(file, how) {
+    match platform::lock(file, how) {
         Ok(()) => Ok(()),
-        Err(rustix::io::Errno::WOULDBLOCK) => {
+        Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
             let pid = platform::lock_holder(key.0, key.1);
             let who = pid.map_or_else(|| "another process".to_owned(), |p| format!("process {p}"));
             let err = Error::new(
@@ -292,7 +302,7 @@ fn lock(file: &File, key: Key, path: &Path, shared: bool) -> Result<()> {
                 None => err,
             })
         }
-        Err(e) => Err(Error::io(format!("cannot lock '{}'", path.display()), &e.into())),
+        Err(e) => Err(describe_io(path, "lock", &e)),
     }
 }
 
@@ -312,9 +322,14 @@ fn is_unfinished(file: &File) -> io::Result<bool> {
     Ok(header.iter().chain(slots).all(|x| *x == 0) && ours)
 }
 
-fn new_superblock(options: &OpenOptions) -> Superblock {
+/// The machine's boot id, or the one that stands in for it.
+fn running_boot(options: &OpenOptions) -> io::Result<Option<[u8; 16]>> {
+    options.boot_id.map_or_else(platform::boot_id, |id| Ok(Some(id)))
+}
+
+fn new_superblock(options: &OpenOptions) -> io::Result<Superblock> {
     let capacity = options.capacity.map_or(0, |c| c.max(CREATION_NBYTES).next_multiple_of(FILE_UNIT));
-    Superblock {
+    Ok(Superblock {
         uuid: uuid::Uuid::new_v4().into_bytes(),
         sb_seq: 1,
         synced_seq: 0,
@@ -325,15 +340,15 @@ fn new_superblock(options: &OpenOptions) -> Superblock {
         mode: options.mode.code(),
         state: superblock::CLEAN,
         capacity,
-        boot_id: options.boot_id.or_else(platform::boot_id).unwrap_or([0; 16]),
+        boot_id: running_boot(options)?.unwrap_or([0; 16]),
         pid: std::process::id(),
         tag_seed: uuid::Uuid::new_v4().into_bytes(),
-    }
+    })
 }
 
 /// Fills an empty file: segment header, barrier, superblocks, barrier.
 fn initialise(file: &File, options: &OpenOptions) -> io::Result<()> {
-    let mut sb = new_superblock(options);
+    let mut sb = new_superblock(options)?;
     let making = Making::new(file, &options.observer);
     making.allocate(CREATION_NBYTES)?;
     let header = segment::Header { uuid: sb.uuid, k: 0, slots: segment::slots_of(0), off: HEADER_BYTES };
@@ -375,7 +390,7 @@ fn create(path: &Path, options: &OpenOptions, mut opening: Opening) -> Result<Op
     let made = platform::publish_new(dir, &place, &mut |file| {
         let meta = file.metadata()?;
         // Locked before it has a name, so nobody meets it unlocked.
-        rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)?;
+        platform::lock(file, FlockOperation::NonBlockingLockExclusive)?;
         locked = Some((meta.dev(), meta.ino()));
         initialise(file, options)?;
         options.observer.as_ref().map_or(Ok(()), |o| o.before(Event::Link))
@@ -388,7 +403,11 @@ fn create(path: &Path, options: &OpenOptions, mut opening: Opening) -> Result<Op
     if let Some(o) = &options.observer {
         o.after(Event::Link);
     }
-    sync_folder(dir, &options.observer)?;
+    if let Err(e) = sync_folder(dir, &options.observer) {
+        // Gone again, so that the next try makes and syncs it anew: an open of an existing file syncs no directory.
+        let _ = fs::remove_file(&place);
+        return Err(e);
+    }
     let key = locked.unwrap_or_default();
     let shared = load(file, key, path, options)?;
     Ok(Some(Opened { store: opening.open(shared), created: true }))
@@ -453,6 +472,25 @@ fn forget_cache(file: &File, path: &Path, options: &OpenOptions) -> Result<()> {
     .map_err(|e| describe_io(path, "read again", &e))
 }
 
+/// How much of a file of `real_len` bytes is the store's.
+fn usable_len(real_len: u64, synced_len: u64, path: &Path) -> Result<u64> {
+    // A kill during growth may leave a partial unit, which holds nothing.
+    let file_len = real_len / FILE_UNIT * FILE_UNIT;
+    let expected = synced_len.max(CREATION_NBYTES);
+    if file_len >= expected {
+        return Ok(file_len);
+    }
+    Err(Error::new(
+        Code::Truncated,
+        format!(
+            "'{}' was cut short: it has {real_len} bytes, {expected} were synced; restore it from a copy",
+            path.display()
+        ),
+    )
+    .with("nbytes", real_len)
+    .with("expected", expected))
+}
+
 fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<Shared>> {
     let real_len = file.metadata().map_err(|e| describe_io(path, "access", &e))?.len();
     let (sb, newer, both) = read_superblock(&file, real_len, path)?;
@@ -462,26 +500,7 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
     }
     let mode = if sb.mode == superblock::MODE_SCRATCH { Mode::Scratch } else { Mode::Persistent };
     check_file_mode(mode, options, path)?;
-    if real_len < sb.file_len {
-        return Err(Error::new(
-            Code::Truncated,
-            format!(
-                "'{}' was cut short: it has {real_len} bytes, {} were synced; restore it from a copy",
-                path.display(),
-                sb.file_len
-            ),
-        )
-        .with("nbytes", real_len)
-        .with("expected", sb.file_len));
-    }
-    // A kill during growth may leave a partial unit, which holds nothing.
-    let file_len = real_len / FILE_UNIT * FILE_UNIT;
-    if file_len < CREATION_NBYTES {
-        return Err(Error::new(
-            Code::Truncated,
-            format!("'{}' was cut short: it has {real_len} bytes", path.display()),
-        ));
-    }
+    let file_len = usable_len(real_len, sb.file_len, path)?;
     if !options.read_only {
         platform::back_holes(&file, file_len)
             .map_err(|e| describe_io(path, "back with disk blocks the holes of", &e))?;
@@ -489,16 +508,19 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
     let access = if options.read_only { Access::Private } else { Access::Shared };
     let want = options.max_size.unwrap_or(DEFAULT_RESERVE).max(sb.capacity);
     let region = Arc::new(Region::reserve(want, file_len, access)?);
-    region.map_file(&file, HEADER_BYTES, file_len).map_err(|e| Error::io("cannot map the store", &e))?;
-    let seam = Seam::new(file, Arc::clone(&region), !options.read_only, options.observer.clone())?;
+    region.map_file(&file, HEADER_BYTES, file_len).map_err(|e| describe_io(path, "map", &e))?;
+    let name = canonical(path);
+    let seam =
+        Seam::new(file, name.clone(), Arc::clone(&region), !options.read_only, options.observer.clone())?;
     let catalog = Catalog::open(&seam, &sb.uuid, file_len, sb.segments, !options.read_only)?;
     for s in &catalog.segments {
-        region.blank(s.off, s.off + s.nbytes()).map_err(|e| Error::io("cannot map the store", &e))?;
+        region.blank(s.off, s.off + s.nbytes()).map_err(|e| describe_io(path, "map", &e))?;
     }
     if sb.slots_used > catalog.capacity() {
         return Err(Error::corrupt("superblock: more slots in use than the catalog has", COPY_OFF[0] + 96));
     }
-    let boot_id = options.boot_id.or_else(platform::boot_id);
+    let boot_id =
+        running_boot(options).map_err(|e| describe_io(path, "learn the machine's boot id for", &e))?;
     let clean = sb.state & superblock::CLEAN != 0;
     let same_boot = (clean || boot_id == Some(sb.boot_id)) && !poisoned;
     let limit = limit(options, sb.capacity).min(region.reserved());
@@ -538,7 +560,7 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
     };
     Ok(Arc::new(Shared {
         key,
-        path: canonical(path),
+        path: name,
         uuid: inner.sb.uuid,
         mode,
         read_only: options.read_only,

@@ -50,23 +50,29 @@ impl Inner {
             .and_then(|off| off.checked_add(nbytes))
             .and_then(|end| end.checked_next_multiple_of(FILE_UNIT))
             .map(|end| end.max(from + FILE_UNIT));
-        let no_space = |why: String| {
-            Error::new(
-                Code::NoSpace,
-                format!("no space for {nbytes} more bytes in '{}': {why}", sh.path.display()),
-            )
-            .with("nbytes", nbytes)
+        let no_space = |why: String, available: u64| {
+            let path = sh.path.display();
+            Error::new(Code::NoSpace, format!("no space for {nbytes} more bytes in '{path}': {why}"))
+                .with("nbytes", nbytes)
+                .with("available", available)
+                .with("path", path.to_string())
         };
+        let below_limit = sh.limit.saturating_sub(from);
         let need = match need {
             Some(end) if end <= sh.limit => end,
             _ if sh.capacity != 0 && sh.limit == sh.capacity => {
-                return Err(no_space(format!("its fixed capacity is {} bytes (sizeGb)", sh.capacity))
-                    .with("limit", sh.limit));
+                let why = format!(
+                    "its fixed capacity is {} bytes (sizeGb); destroy objects and sync(), or copy what you need to a larger store",
+                    sh.capacity
+                );
+                return Err(no_space(why, below_limit).with("limit", sh.limit));
             }
             _ => {
-                return Err(
-                    no_space(format!("it may grow to {} bytes (maxSize)", sh.limit)).with("limit", sh.limit)
+                let why = format!(
+                    "it may grow to {} bytes (maxSize); open it with a larger maxSize, or destroy objects and sync()",
+                    sh.limit
                 );
+                return Err(no_space(why, below_limit).with("limit", sh.limit));
             }
         };
         let step = (from / 8).clamp(SMALLEST_STEP, LARGEST_STEP).next_multiple_of(FILE_UNIT);
@@ -76,16 +82,16 @@ impl Inner {
             grown = sh.seam.grow(from, need).map(|()| need);
         }
         let to = grown.map_err(|e| {
-            let err = Error::io("", &e);
-            if err.code() == Code::NoSpace {
-                no_space(e.to_string())
-            } else {
-                Error::io("cannot grow the store", &e)
+            let err = sh.seam.error("cannot grow", &e);
+            if err.code() != Code::NoSpace {
+                return err;
             }
+            let room = platform::room(&sh.seam.file).unwrap_or(0);
+            no_space(err.message().to_owned(), room).with("errno", e.raw_os_error().unwrap_or(0) as u32)
         })?;
         if let Err(e) = sh.seam.region.map_file(&sh.seam.file, from, to) {
             let _ = sh.seam.shrink(from);
-            return Err(Error::io("cannot map the grown store", &e));
+            return Err(sh.seam.error("cannot map what was grown of", &e));
         }
         self.file_len = to;
         self.heap()?.grow(to)
@@ -126,7 +132,7 @@ impl Inner {
         zeroed: u64,
     ) -> Result<Segment> {
         zero(sh, Extent { off: extent.off, nbytes: extent.nbytes - zeroed });
-        let map = MetaMap::new(&sh.seam.file, extent.off, extent.nbytes, true)?;
+        let map = MetaMap::new(&sh.seam.file, extent.off, extent.nbytes, true).map_err(|e| e.at(&sh.path))?;
         let header = Header { uuid: sh.uuid, k, slots, off: extent.off };
         sh.seam.store(&map, extent.off, &header.encode());
         let done = sh.seam.barrier_meta(&map, extent.off, extent.nbytes);
@@ -135,7 +141,7 @@ impl Inner {
         sh.seam
             .region
             .blank(extent.off, extent.end())
-            .map_err(|e| Error::io("cannot map a catalog segment", &e))?;
+            .map_err(|e| sh.seam.error("cannot map a catalog segment of", &e))?;
         Ok(Segment { off: extent.off, slots, map })
     }
 }

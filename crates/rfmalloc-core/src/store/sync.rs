@@ -52,7 +52,8 @@ pub(crate) struct Background {
 #[derive(Default)]
 struct BackgroundState {
     due: Option<Instant>,
-    running: bool,
+    /// Started with the first commit.
+    thread: Option<thread::JoinHandle<()>>,
     stop: bool,
 }
 
@@ -70,9 +71,18 @@ impl Background {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// When this returns the thread is gone, and with it its hold on the store's descriptor: a closed store's disk can be unmounted.
     pub(crate) fn stop(&self) {
-        self.lock().stop = true;
+        let thread = {
+            let mut state = self.lock();
+            state.stop = true;
+            state.thread.take()
+        };
         self.wake.notify_all();
+        if let Some(thread) = thread {
+            // A panic in there was one of a sync, whose locks survive it.
+            let _ = thread.join();
+        }
     }
 }
 
@@ -90,15 +100,14 @@ impl Shared {
         let mut state = self.background.lock();
         let due = Instant::now() + if pressed { Duration::ZERO } else { every };
         state.due = Some(state.due.map_or(due, |d| d.min(due)));
-        if !state.running && !state.stop {
-            state.running = true;
+        if state.thread.is_none() && !state.stop {
             // The thread is no opener, so it does not keep the store open; `finish` stops it.
             let shared = Arc::clone(self);
             let started = thread::Builder::new()
                 .name("rfmalloc-sync".into())
                 .spawn(move || while shared.background_round() {});
             // Without a thread the promise of sync() and close() still stands; only the time bound of the background sync is lost.
-            state.running = started.is_ok();
+            state.thread = started.ok();
         }
         drop(state);
         self.background.wake.notify_all();
@@ -186,10 +195,7 @@ impl Shared {
     /// Starts writing dirty pages back without waiting.
     pub(crate) fn start_writeback(&self) -> Result<()> {
         let len = self.lock_open()?.file_len;
-        self.seam
-            .region
-            .msync(0, len, false)
-            .map_err(|e| Error::io("cannot start writing the store back", &e))
+        self.seam.region.msync(0, len, false).map_err(|e| self.seam.error("cannot start writing back", &e))
     }
 }
 

@@ -9,6 +9,7 @@ use crate::format::slot::{self, Slot};
 use crate::format::superblock::{COPY_OFF, NBYTES, Superblock};
 use crate::format::word::{State, Word};
 use crate::resolve::{Resolved, resolve};
+use crate::seam::Seam;
 use std::collections::HashMap;
 use std::os::unix::fs::FileExt;
 
@@ -51,13 +52,14 @@ impl Shared {
         let mut report = VerifyReport::default();
         for (i, off) in COPY_OFF.into_iter().enumerate() {
             let mut b = [0u8; NBYTES];
-            self.seam.file.read_exact_at(&mut b, off).map_err(|e| Error::io("cannot read the header", &e))?;
+            let read = self.seam.file.read_exact_at(&mut b, off);
+            read.map_err(|e| self.seam.error("cannot read the header of", &e))?;
             if let Err(fault) = Superblock::decode(&b) {
                 report.push("superblock", off, format!("copy {i}: {fault:?}"), None);
             }
         }
         if self.mode == Mode::Persistent {
-            inner.verify_records(&self.seam.file, &mut report)?;
+            inner.verify_records(&self.seam, &mut report)?;
             if report.faults.is_empty() {
                 inner.verify_map(&mut report)?;
             }
@@ -91,7 +93,7 @@ impl VerifyReport {
 }
 
 impl Inner {
-    fn verify_records(&mut self, file: &std::fs::File, report: &mut VerifyReport) -> Result<()> {
+    fn verify_records(&mut self, seam: &Seam, report: &mut VerifyReport) -> Result<()> {
         let end = self.catalog.used_end().max(self.sb.slots_used);
         let must_be_used = if self.begun { self.slots_used } else { self.sb.slots_used };
         let mut names: HashMap<String, u32> = HashMap::new();
@@ -102,9 +104,10 @@ impl Inner {
             let Some(place) = self.catalog.place(idx) else { break };
             let mut word = [0u8; 8];
             let mut bytes = [0u8; slot::NBYTES];
-            file.read_exact_at(&mut word, place.word_off)
-                .and_then(|()| file.read_exact_at(&mut bytes, place.slot_off))
-                .map_err(|e| Error::io("cannot read the catalog", &e).with("offset", place.slot_off))?;
+            seam.file
+                .read_exact_at(&mut word, place.word_off)
+                .and_then(|()| seam.file.read_exact_at(&mut bytes, place.slot_off))
+                .map_err(|e| seam.error("cannot read the catalog of", &e).with("offset", place.slot_off))?;
             let raw = u64::from_le_bytes(word);
             let decoded = Word::decode(raw, idx);
             let slot = Slot::decode(&bytes, idx);
