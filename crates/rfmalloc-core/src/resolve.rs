@@ -2,7 +2,7 @@
 //!
 //! Holds: rules 1, 2 and 4 of the crash protocol (`docs/FORMAT.md`, "Crash protocol"). May touch: decoded words and slots only.
 
-use crate::format::slot::{Body, Head, NOT_DEAD, Slot};
+use crate::format::slot::{Body, Head, Slot};
 use crate::format::word::{State, Word};
 use crate::format::{Extent, word};
 
@@ -12,6 +12,8 @@ pub(crate) struct Trust {
     /// No machine crash lies between the last writer and now (same boot, or a clean close): every version in the file counts.
     pub(crate) same_boot: bool,
     pub(crate) synced_seq: u64,
+    /// No writer ever had a sequence from here on: a body or a death that has one is forged or damaged.
+    pub(crate) lease: u64,
     /// The file's real length in bytes.
     pub(crate) file_len: u64,
 }
@@ -41,6 +43,9 @@ pub(crate) fn resolve(raw: u64, slot: &Slot, idx: u32, trust: Trust) -> Resolved
     };
     match word.state {
         State::Unused | State::Free => return Resolved::Absent,
+        State::Dead if trust.same_boot && slot.dead_seq >= trust.lease => {
+            return Resolved::Damaged("death: a sequence that no writer had");
+        }
         State::Dead if trust.same_boot || slot.dead_seq <= trust.synced_seq => return Resolved::Absent,
         State::Dead | State::Live => {}
     }
@@ -59,6 +64,7 @@ pub(crate) fn resolve(raw: u64, slot: &Slot, idx: u32, trust: Trust) -> Resolved
                 "record and state word differ in generation"
             }
             (_, Some(b)) if word.pair != b.seq as u8 => "record and state word differ in version",
+            (_, Some(b)) if b.seq >= trust.lease => "record body: a sequence that no writer had",
             _ => "record points outside the file",
         });
     }
@@ -81,6 +87,7 @@ pub(crate) fn resolve(raw: u64, slot: &Slot, idx: u32, trust: Trust) -> Resolved
 fn keep(word: &Word, slot: &Slot, i: usize, trust: Trust) -> Option<(Head, Body)> {
     let (head, body) = valid(word, slot, i)?;
     (extents(&body).iter().all(|e| e.is_inside(trust.file_len))
+        && body.seq < trust.lease
         && (trust.same_boot || word.durable[i] || body.seq <= trust.synced_seq))
         .then_some((head, body))
 }
@@ -146,6 +153,9 @@ pub(crate) fn occupied(raw: u64, slot: &Slot, idx: u32, trust: Trust, out: &mut 
             Resolved::Absent => {}
         },
         State::Dead if slot.dead_seq <= trust.synced_seq => {}
+        State::Dead if slot.dead_seq >= trust.lease => {
+            out.damaged = Some("death: a sequence that no writer had");
+        }
         State::Dead => {
             let which = if durable(w.active) {
                 Some(w.active)
@@ -154,7 +164,7 @@ pub(crate) fn occupied(raw: u64, slot: &Slot, idx: u32, trust: Trust, out: &mut 
             };
             if let Some((_, body)) = which.and_then(|i| valid(&w, slot, i)) {
                 let held = extents(&body).into_iter().filter(|e| !e.is_empty()).collect();
-                out.retired = Some((held, slot.dead_seq.min(NOT_DEAD - 1)));
+                out.retired = Some((held, slot.dead_seq));
             }
         }
     }

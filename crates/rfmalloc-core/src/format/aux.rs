@@ -59,6 +59,12 @@ impl Aux {
         put_u32(out, 16, crc);
     }
 
+    /// Bytes worth reading of an extent of `nbytes` that starts with `head`: those its fields fill, or, where they cannot be right, the head.
+    pub(crate) fn nbytes_used(head: &[u8; HEAD], nbytes: u64) -> u64 {
+        let used = u64::from(u32_at(head, 12));
+        if u32_at(head, 0) == MAGIC && used <= nbytes { used.max(HEAD as u64) } else { HEAD as u64 }
+    }
+
     /// What is wrong, in words.
     pub(crate) fn decode(b: &[u8], id: u32, generation: u32) -> Result<Self, &'static str> {
         let mut aux = Self::default();
@@ -88,6 +94,7 @@ impl Aux {
                 return Err("attributes: field cut short");
             };
             match tag {
+                NAME if aux.naming.is_some() => return Err("attributes: two names"),
                 NAME => {
                     if value.len() <= NAMING_HEAD || value.len() > NAMING_HEAD + MAX_NAME {
                         return Err("attributes: name length out of range");

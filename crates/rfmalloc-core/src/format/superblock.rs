@@ -1,12 +1,15 @@
 //! The superblock: 512 bytes, two copies, the higher valid `sb_seq` wins. Table: `docs/FORMAT.md`, "Superblock".
 
-use super::{put_u32, put_u64, u32_at, u64_at};
+use super::{put_u32, put_u64, segment, u32_at, u64_at};
+use std::fmt;
 
 pub(crate) const NBYTES: usize = 512;
 /// Where the two copies lie: 16 KiB apart, so that no host page holds both.
 pub(crate) const COPY_OFF: [u64; 2] = [0, 16 * 1024];
 pub(crate) const MAGIC: [u8; 16] = *b"\x89rfmalloc\r\n\x1a\n\0\0\0";
 pub(crate) const VERSION: u32 = 1;
+/// No fixed capacity is larger, in bytes: more than any address space.
+pub(crate) const MAX_CAPACITY: u64 = 1 << 56;
 
 /// Bits of `state`.
 pub(crate) const CLEAN: u32 = 1;
@@ -112,7 +115,33 @@ pub(crate) enum Fault {
     Version(u32),
     /// A feature this version does not know and must not ignore.
     Feature(u64),
-    Field(&'static str),
+    /// A field that cannot say this, and where it stands in the copy.
+    Field(&'static str, u64),
+}
+
+impl Fault {
+    /// The byte of the copy that is at fault.
+    pub(crate) fn off(&self) -> u64 {
+        match self {
+            Self::NoMagic => 0,
+            Self::Checksum => 508,
+            Self::Version(_) => 16,
+            Self::Feature(_) => 24,
+            Self::Field(_, off) => *off,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoMagic => f.write_str("no magic number"),
+            Self::Checksum => f.write_str("wrong checksum"),
+            Self::Version(v) => write!(f, "format version {v}"),
+            Self::Feature(bits) => write!(f, "unknown features {bits:#x}"),
+            Self::Field(name, _) => write!(f, "field {name} out of range"),
+        }
+    }
 }
 
 impl Superblock {
@@ -173,22 +202,27 @@ impl Superblock {
         sb.boot_id.copy_from_slice(&b[120..136]);
         sb.tag_seed.copy_from_slice(&b[144..160]);
         if u32_at(b, 20) as usize != NBYTES {
-            return Err(Fault::Field("size"));
+            return Err(Fault::Field("size", 20));
         }
         if sb.sb_seq > u64::MAX / 2 {
-            return Err(Fault::Field("sb_seq"));
+            return Err(Fault::Field("sb_seq", 64));
         }
         if sb.mode != MODE_PERSISTENT && sb.mode != MODE_SCRATCH {
-            return Err(Fault::Field("mode"));
+            return Err(Fault::Field("mode", 104));
         }
         if sb.lease == 0 || sb.lease > super::slot::MAX_SEQ || sb.synced_seq >= sb.lease {
-            return Err(Fault::Field("lease"));
+            return Err(Fault::Field("lease", 80));
         }
         if sb.segments == 0 || sb.segments > super::segment::MAX_SEGMENTS {
-            return Err(Fault::Field("segments"));
+            return Err(Fault::Field("segments", 100));
         }
         if !sb.file_len.is_multiple_of(super::FILE_UNIT) {
-            return Err(Fault::Field("file_len"));
+            return Err(Fault::Field("file_len", 88));
+        }
+        let least = super::HEADER_BYTES + segment::nbytes(segment::slots_of(0));
+        let is_limit = (least..=MAX_CAPACITY).contains(&sb.capacity);
+        if sb.capacity != 0 && !(is_limit && sb.capacity.is_multiple_of(super::FILE_UNIT)) {
+            return Err(Fault::Field("capacity", 112));
         }
         Ok(sb)
     }

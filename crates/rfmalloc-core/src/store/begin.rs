@@ -4,7 +4,7 @@
 //! an error and the file stays as it is. A damaged record hides its extents, so from then on only bytes behind the file's old end are
 //! handed out.
 
-use super::sync::barrier_metadata;
+use super::sync::{MOST_LEASED_BEYOND, barrier_metadata};
 use super::{Inner, Mode, Shared};
 use crate::error::{Error, Result};
 use crate::format::superblock::{CLEAN, HELD_DISTRUST, POISONED};
@@ -41,8 +41,9 @@ impl Inner {
         self.check_words(self.sb.slots_used)?;
         if self.one_copy {
             // Rule 17: the lost copy may have leased more; nothing in the slots may recur.
-            self.next_seq = self.highest_seq(used_end).max(self.next_seq) + self.lease_step;
+            self.next_seq = self.highest_seq(used_end).max(self.sb.lease) + self.lease_step;
         }
+        self.check_lease()?;
         // Overlaps are found before the first store. After a machine crash this is the virtual picture; it is derived again below.
         let mut heap = self.derive(used_end, !self.same_boot)?;
         if refuse_damage && self.tail_only {
@@ -101,19 +102,16 @@ impl Inner {
         }
     }
 
+    /// The highest number in the slots that the lost superblock copy can have leased: it was one write ahead, so what is far beyond is
+    /// damage (a death has no checksum), and counting on from there would use the numbers up.
     pub(super) fn highest_seq(&self, used_end: u32) -> u64 {
+        let most = self.sb.lease.saturating_add(MOST_LEASED_BEYOND);
         let mut highest = 0;
         self.catalog.scan(used_end, |idx, _| {
             if let Some(slot) = self.catalog.slot(idx) {
-                for body in slot.bodies.iter().flatten() {
-                    highest = highest.max(body.seq);
-                }
-                if slot.dead_seq != crate::format::slot::NOT_DEAD
-                    && slot.dead_seq <= crate::format::slot::MAX_SEQ
-                {
-                    highest = highest.max(slot.dead_seq);
-                }
-                highest = highest.max(u64::from(slot.raw_generation));
+                let bodies = slot.bodies.iter().flatten().map(|b| b.seq);
+                let found = bodies.chain([slot.dead_seq, u64::from(slot.raw_generation)]);
+                highest = found.filter(|seq| *seq <= most).fold(highest, u64::max);
             }
             true
         });
@@ -179,27 +177,27 @@ impl Inner {
 
     /// Rule 4: the free-space map. `before_recovery`: as recovery will leave the file.
     pub(super) fn derive(&mut self, used_end: u32, before_recovery: bool) -> Result<Heap> {
-        let (heap, retired, damaged) = self.load_map(used_end, before_recovery)?;
+        let (mut heap, retired, damaged) = self.load_map(used_end, before_recovery)?;
+        // Also where only the file's tail will be used: of two whole records on the same bytes one would be freed under the other.
+        heap.ready()?.map_err(|c| conflict_error(&c))?;
         self.tail_only = damaged > 0;
-        let mut heap = if self.tail_only { self.tail_heap()? } else { heap };
-        match heap.ready()? {
-            Ok(()) => {}
-            Err(c) => return Err(conflict_error(&c)),
+        self.tail_from = if self.tail_only { self.file_len } else { 0 };
+        if self.tail_only {
+            return self.tail_heap();
         }
-        if !self.tail_only {
-            for (extents, stamp) in retired {
-                for e in extents {
-                    heap.retire(e, stamp);
-                }
+        for (extents, stamp) in retired {
+            for e in extents {
+                heap.retire(e, stamp);
             }
-            heap.reclaim(self.synced_seq);
         }
+        heap.reclaim(self.synced_seq);
         Ok(heap)
     }
 
     fn tail_heap(&self) -> Result<Heap> {
         let mut heap = Heap::new(HEADER_BYTES, self.file_len)?;
         heap.load(&[fm_extent { off: HEADER_BYTES, len: self.file_len - HEADER_BYTES }], &[SEGMENT_ID])?;
+        heap.ready()?.map_err(|c| conflict_error(&c))?;
         Ok(heap)
     }
 

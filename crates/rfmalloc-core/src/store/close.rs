@@ -1,7 +1,7 @@
 //! Closing (rule 17): refuse, drain, sync, mark clean, blank, unlock.
 
 use super::{Inner, Mode, Shared};
-use crate::error::{Code, Error, Result};
+use crate::error::{Error, Result};
 use crate::format::superblock::CLEAN;
 use crate::format::{FILE_UNIT, HEADER_BYTES};
 use crate::platform;
@@ -24,8 +24,8 @@ impl Shared {
         drop(inner);
         // Of a poisoned store the sync tells that it is: it may have been poisoned behind everyone's back, by a background sync.
         let synced = match if replaced { Ok(()) } else { self.sync() } {
-            // Damage met while covering what an earlier process left: nothing of this one's is lost.
-            Err(e) if e.code() == Code::Corrupt => Ok(()),
+            // What an earlier process left could not be covered (damage, no sequences left); this one has changed nothing and loses nothing.
+            Err(_) if self.lock().has_changed_nothing() => Ok(()),
             r => r,
         };
         let mut inner = self.lock();
@@ -61,6 +61,11 @@ impl Shared {
 }
 
 impl Inner {
+    /// No mutation was begun, and what was written through views is synced.
+    fn has_changed_nothing(&self) -> bool {
+        !self.begun && self.poisoned.is_none()
+    }
+
     /// Everything is synced: superblock {clean, lease = next}, without the free tail, to both copies in turn, then the file is cut.
     fn mark_clean(&mut self, sh: &Shared) -> Result<()> {
         self.sb.state |= CLEAN;

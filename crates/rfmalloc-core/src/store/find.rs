@@ -14,6 +14,8 @@ use crate::region::Region;
 use crate::resolve::{self, Live, Resolved};
 use std::sync::Arc;
 
+/// The last of the kinds that the format knows.
+const MOST_KIND: u8 = 4;
 /// Lookups answered by scanning before the index is built.
 const SCANS: u32 = 16;
 
@@ -57,6 +59,12 @@ impl Inner {
             Some(nbytes) if nbytes <= live.body.payload.nbytes => {}
             _ => return Some("more elements than its bytes can hold"),
         }
+        if live.head.kind > MOST_KIND {
+            return Some("unknown kind");
+        }
+        if live.body.flags != 0 {
+            return Some("unknown flags");
+        }
         if live.body.aux.nbytes > aux::MAX_NBYTES {
             return Some("attributes: length out of range");
         }
@@ -76,9 +84,22 @@ impl Inner {
             return Err(self.damaged(live.head.id, "attributes: out of range"));
         }
         buf.clear();
-        buf.resize(e.nbytes as usize, 0);
-        self.region().span(e.off, e.nbytes).read(0, buf);
-        Aux::decode(buf, live.head.id, live.head.generation).map_err(|what| self.damaged(live.head.id, what))
+        if !e.is_empty() {
+            // Not as much as the body claims, which may be the whole file: as much as there is.
+            let span = self.region().span(e.off, e.nbytes);
+            let mut head = [0; aux::HEAD];
+            span.read(0, &mut head);
+            buf.resize(Aux::nbytes_used(&head, e.nbytes) as usize, 0);
+            span.read(0, buf);
+        }
+        let aux = Aux::decode(buf, live.head.id, live.head.generation)
+            .map_err(|what| self.damaged(live.head.id, what))?;
+        match &aux.naming {
+            Some(n) if n.seq > live.body.seq => {
+                Err(self.damaged(live.head.id, "attributes: a name given after this version was made"))
+            }
+            _ => Ok(aux),
+        }
     }
 
     fn region(&self) -> &Arc<Region> {
@@ -87,6 +108,18 @@ impl Inner {
 
     pub(super) fn naming_of(&self, live: &Live) -> Result<Option<Naming>> {
         if live.body.aux.is_empty() { Ok(None) } else { Ok(self.read_aux(live)?.naming) }
+    }
+
+    /// The tag in a record's word is that of its name; with another one the name would be found or not, as the search goes.
+    pub(super) fn check_tag(&self, raw: u64, live: &Live, naming: Option<&Naming>) -> Result<()> {
+        let tag = naming.map_or(0, |n| word::name_tag(self.hash(&n.name)));
+        match Word::decode(raw, live.head.id) {
+            // The word speaks of another version where that one was lost in a machine crash.
+            Some(w) if w.active == live.which && w.pair == live.body.seq as u8 && w.tag != tag => {
+                Err(self.damaged(live.head.id, "state word: tag of another name"))
+            }
+            _ => Ok(()),
+        }
     }
 
     pub(super) fn hash(&self, name: &str) -> u64 {
@@ -178,8 +211,11 @@ impl Inner {
                 return true;
             }
             let naming = self.record(idx).and_then(|r| match r {
-                Some(live) if !live.body.aux.is_empty() => Ok(self.read_aux_in(&live, &mut buf)?.naming),
-                _ => Ok(None),
+                Some(live) => {
+                    let naming = self.read_aux_in(&live, &mut buf)?.naming;
+                    self.check_tag(raw, &live, naming.as_ref()).map(|()| naming)
+                }
+                None => Ok(None),
             });
             match naming {
                 Ok(None) => {}

@@ -281,6 +281,10 @@ impl Store {
             let fits = inner.objects.slab[key as usize].as_ref().is_some_and(|o| o.generation == generation);
             return if fits { inner.handle(sh, key) } else { Err(stale()) };
         }
+        if sh.mode == Mode::Scratch {
+            // Scratch stores have no records; whatever stands in the file's catalog is none of theirs.
+            return Err(stale());
+        }
         let idx = u32::try_from(id).map_err(|_| stale())?;
         match inner.record(idx)? {
             Some(live) if u64::from(live.head.generation) == generation => inner.open_record(sh, idx),
@@ -323,6 +327,16 @@ impl Inner {
         let dtype = Dtype::from_code(live.head.dtype)
             .ok_or_else(|| self.damaged(idx, "unknown element type"))?
             .fixed()?;
+        if live.head.kind != 0 {
+            return Err(Error::new(
+                Code::Unsupported,
+                format!(
+                    "objects of kind {} are not supported by this version; update rfmalloc",
+                    live.head.kind
+                ),
+            )
+            .with("id", idx));
+        }
         let key = self.objects.insert(Object::new(
             dtype,
             live.head.kind,

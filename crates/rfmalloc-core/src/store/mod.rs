@@ -71,6 +71,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
+use sync::MOST_LEASED_BEYOND;
 use upkeep::Upkeep;
 
 /// One opener's handle on a store. Dropping it closes it; the file is let go when the last handle of the process is closed.
@@ -125,6 +126,8 @@ pub(crate) struct Inner {
     heap: Option<Heap>,
     /// A damaged record hides its extents: only bytes behind the file's old end are handed out.
     tail_only: bool,
+    /// Where that end was; 0: no record is damaged. What comes free below is not handed out either.
+    tail_from: u64,
     pub(crate) file_len: u64,
     slots_used: u32,
     free_slots: Vec<u32>,
@@ -272,7 +275,14 @@ impl Shared {
 
 impl Inner {
     fn trust(&self) -> Trust {
-        Trust { same_boot: self.same_boot, synced_seq: self.synced_seq, file_len: self.file_len }
+        // Where one copy is lost, it may have leased more than the other says.
+        let beyond = if self.one_copy && !self.begun { MOST_LEASED_BEYOND } else { 0 };
+        Trust {
+            same_boot: self.same_boot,
+            synced_seq: self.synced_seq,
+            lease: self.sb.lease.saturating_add(beyond),
+            file_len: self.file_len,
+        }
     }
 
     /// Rule 2: what a sync in flight may make durable counts as maybe durable.

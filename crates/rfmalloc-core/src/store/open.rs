@@ -129,6 +129,12 @@ impl Store {
         if path.as_os_str().is_empty() {
             return Err(Error::new(Code::Argument, "the file path is empty; pass the path of a file"));
         }
+        if options.capacity.is_some_and(|c| c > superblock::MAX_CAPACITY) {
+            return Err(Error::new(
+                Code::Argument,
+                format!("a fixed capacity is at most {} bytes", superblock::MAX_CAPACITY),
+            ));
+        }
         let mut patience = Patience::new(options.lock_timeout);
         // A concurrent creator or a file replaced under its path sends us round again; both end after a few rounds or never.
         let mut rounds = 0;
@@ -456,8 +462,8 @@ fn read_superblock(file: &File, len: u64, path: &Path) -> Result<(Superblock, us
             ),
         )),
         [Err(a), Err(b)] => Err(Error::corrupt(
-            format!("'{name}': header damaged, both superblock copies are bad ({a:?}, {b:?})"),
-            COPY_OFF[0],
+            format!("'{name}': both superblock copies are damaged (the first: {a}; the second: {b})"),
+            COPY_OFF[0] + a.off(),
         )),
     }
 }
@@ -501,10 +507,6 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
     let mode = if sb.mode == superblock::MODE_SCRATCH { Mode::Scratch } else { Mode::Persistent };
     check_file_mode(mode, options, path)?;
     let file_len = usable_len(real_len, sb.file_len, path)?;
-    if !options.read_only {
-        platform::back_holes(&file, file_len)
-            .map_err(|e| describe_io(path, "back with disk blocks the holes of", &e))?;
-    }
     let access = if options.read_only { Access::Private } else { Access::Shared };
     let want = options.max_size.unwrap_or(DEFAULT_RESERVE).max(sb.capacity);
     let region = Arc::new(Region::reserve(want, file_len, access)?);
@@ -521,6 +523,11 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
     }
     let boot_id =
         running_boot(options).map_err(|e| describe_io(path, "learn the machine's boot id for", &e))?;
+    if !options.read_only {
+        // After every check: a file that is refused stays as it is, its blocks and its time of modification too.
+        platform::back_holes(&seam.file, file_len)
+            .map_err(|e| describe_io(path, "back with disk blocks the holes of", &e))?;
+    }
     let clean = sb.state & superblock::CLEAN != 0;
     let same_boot = (clean || boot_id == Some(sb.boot_id)) && !poisoned;
     let limit = limit(options, sb.capacity).min(region.reserved());
@@ -537,6 +544,7 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
         catalog,
         heap: None,
         tail_only: false,
+        tail_from: 0,
         file_len,
         slots_used: sb.slots_used,
         free_slots: Vec::new(),

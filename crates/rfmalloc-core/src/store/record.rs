@@ -435,6 +435,10 @@ impl Inner {
 
     /// Returns an extent to the map. Never fails but for a missing map.
     pub(super) fn give_back(&mut self, e: Extent, fate: Fate) -> Result<()> {
+        if e.off < self.tail_from {
+            // A damaged record may hold these bytes, too.
+            return Ok(());
+        }
         let is_read = self.upkeep.reads_old_bytes();
         let heap = self.heap()?;
         match fate {

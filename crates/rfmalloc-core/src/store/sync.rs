@@ -18,6 +18,9 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 const LARGEST_LEASE_STEP: u64 = (1 << 20) + 1;
+/// A superblock copy that was lost was one write ahead: its lease was less than this beyond the other's (a jump at the begin of a process
+/// that met a lost copy, and the step behind it).
+pub(super) const MOST_LEASED_BEYOND: u64 = 4 * LARGEST_LEASE_STEP;
 /// Retired bytes beyond this (or a quarter of the live ones, if more) ask for a sync, so that they can be used again.
 const RETIRED_PRESSURE: u64 = 1 << 30;
 
@@ -297,7 +300,8 @@ impl Inner {
         }
     }
 
-    pub(super) fn extend_lease(&mut self, sh: &Shared) -> Result<()> {
+    /// That sequence numbers are left; asked before the first store of a process, too.
+    pub(super) fn check_lease(&self) -> Result<u64> {
         let lease = self.next_seq.saturating_add(self.lease_step);
         if lease > MAX_SEQ {
             return Err(Error::new(
@@ -305,6 +309,11 @@ impl Inner {
                 "the store has used up its 2^56 sequence numbers; copy it to a new file",
             ));
         }
+        Ok(lease)
+    }
+
+    pub(super) fn extend_lease(&mut self, sh: &Shared) -> Result<()> {
+        let lease = self.check_lease()?;
         self.sb.lease = lease;
         // Odd steps (hole ii): equal low bits on a reused slot stay unlikely.
         self.lease_step = ((self.lease_step * 2) | 1).min(LARGEST_LEASE_STEP);

@@ -55,14 +55,12 @@ impl Shared {
             let read = self.seam.file.read_exact_at(&mut b, off);
             read.map_err(|e| self.seam.error("cannot read the header of", &e))?;
             if let Err(fault) = Superblock::decode(&b) {
-                report.push("superblock", off, format!("copy {i}: {fault:?}"), None);
+                report.push("superblock", off + fault.off(), format!("copy {i}: {fault}"), None);
             }
         }
         if self.mode == Mode::Persistent {
             inner.verify_records(&self.seam, &mut report)?;
-            if report.faults.is_empty() {
-                inner.verify_map(&mut report)?;
-            }
+            inner.verify_map(&mut report)?;
         }
         if let Some(heap) = &inner.heap
             && let Err(e) = heap.check()
@@ -129,7 +127,10 @@ impl Inner {
                             report.push("record", place.slot_off, what, Some(idx));
                             continue;
                         }
-                        match self.naming_of(&live) {
+                        let naming = self
+                            .naming_of(&live)
+                            .and_then(|n| self.check_tag(raw, &live, n.as_ref()).map(|()| n));
+                        match naming {
                             Err(e) => report.push_error("record", &e),
                             Ok(Some(n)) => self.verify_name(n.name, idx, place.slot_off, &mut names, report),
                             Ok(None) => {}

@@ -41,6 +41,7 @@ pub fn get_u64(path: &Path, off: u64) -> u64 {
 pub struct Body {
     /// In units of 64 bytes.
     pub off: u64,
+    pub flags: u16,
     pub units: u64,
     pub len: u64,
     pub aux_off: u64,
@@ -53,6 +54,7 @@ pub fn body(path: &Path, idx: u32, which: usize) -> Body {
     let u64_at = |i: usize| u64::from_le_bytes(b[i..i + 8].try_into().unwrap());
     Body {
         off: u64_at(0) & ((1 << 48) - 1),
+        flags: (u64_at(0) >> 48) as u16,
         units: u64_at(8),
         len: u64_at(16),
         aux_off: u64_at(24),
@@ -65,7 +67,7 @@ pub fn body(path: &Path, idx: u32, which: usize) -> Body {
 pub fn put_body(path: &Path, idx: u32, which: usize, body: Body) {
     let generation = get(path, slot_off(idx) + 4, 4);
     let mut b = [0u8; 48];
-    b[..8].copy_from_slice(&body.off.to_le_bytes());
+    b[..8].copy_from_slice(&(body.off | u64::from(body.flags) << 48).to_le_bytes());
     b[8..16].copy_from_slice(&body.units.to_le_bytes());
     b[16..24].copy_from_slice(&body.len.to_le_bytes());
     b[24..32].copy_from_slice(&body.aux_off.to_le_bytes());
@@ -86,6 +88,32 @@ pub fn put_dtype(path: &Path, idx: u32, dtype: u8) {
     let c = crc32c::crc32c_append(crc32c::crc32c(&b[..12]), &b[16..24]);
     b[12..16].copy_from_slice(&c.to_le_bytes());
     super::patch(path, slot_off(idx), &b);
+}
+
+/// Writes the head's kind with a correct checksum.
+pub fn put_kind(path: &Path, idx: u32, kind: u8) {
+    let mut b = get(path, slot_off(idx), 24);
+    b[9] = kind;
+    let c = crc32c::crc32c_append(crc32c::crc32c(&b[..12]), &b[16..24]);
+    b[12..16].copy_from_slice(&c.to_le_bytes());
+    super::patch(path, slot_off(idx), &b);
+}
+
+/// Writes these fields into the aux extent of a body, with a correct checksum.
+pub fn put_fields(path: &Path, body: Body, fields: &[u8]) {
+    let off = body.aux_off * 64;
+    let mut b = get(path, off, 24);
+    b.extend_from_slice(fields);
+    b[12..16].copy_from_slice(&(24 + fields.len() as u32).to_le_bytes());
+    let c = crc32c::crc32c_append(crc32c::crc32c(&b[..16]), &b[20..]);
+    b[16..20].copy_from_slice(&c.to_le_bytes());
+    super::patch(path, off, &b);
+}
+
+/// The fields of the aux extent of a body.
+pub fn fields(path: &Path, body: Body) -> Vec<u8> {
+    let used = get_u32(path, body.aux_off * 64 + 12) as usize;
+    get(path, body.aux_off * 64 + 24, used - 24)
 }
 
 /// Writes a state word with correct check bits over its low 56 bits.
