@@ -113,6 +113,19 @@ fn noise_in_a_death_does_not_use_up_the_sequences() {
     store.close().unwrap();
 }
 
+/// The superblock's own sequence at its limit was accepted and then exceeded by the first write: both copies were refused from then on.
+#[test]
+fn superblock_is_not_written_beyond_its_sequences() {
+    let (_dir, path) = sample(2);
+    forge::put_superblock(&path, 64, &(u64::MAX / 2).to_le_bytes());
+    let before = file_bytes(&path);
+    let store = opens_writable(&path);
+    assert_eq!(read_name(&store, "v1").unwrap(), Some(bytes(1, 40)));
+    assert_code(try_create(&store, None, 1, 10), Code::TooLarge);
+    store.close().unwrap();
+    assert!(file_bytes(&path) == before);
+}
+
 /// At the end of the sequences the first change wrote what recovery found and only then noticed; and the close of one who had only read
 /// a store of a killed process failed.
 #[test]

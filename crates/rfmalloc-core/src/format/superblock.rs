@@ -8,6 +8,8 @@ pub(crate) const NBYTES: usize = 512;
 pub(crate) const COPY_OFF: [u64; 2] = [0, 16 * 1024];
 pub(crate) const MAGIC: [u8; 16] = *b"\x89rfmalloc\r\n\x1a\n\0\0\0";
 pub(crate) const VERSION: u32 = 1;
+/// Superblock writes have 63 bits.
+pub(crate) const MAX_SB_SEQ: u64 = u64::MAX / 2;
 /// No fixed capacity is larger, in bytes: more than any address space.
 pub(crate) const MAX_CAPACITY: u64 = 1 << 56;
 
@@ -204,7 +206,7 @@ impl Superblock {
         if u32_at(b, 20) as usize != NBYTES {
             return Err(Fault::Field("size", 20));
         }
-        if sb.sb_seq > u64::MAX / 2 {
+        if sb.sb_seq > MAX_SB_SEQ {
             return Err(Fault::Field("sb_seq", 64));
         }
         if sb.mode != MODE_PERSISTENT && sb.mode != MODE_SCRATCH {

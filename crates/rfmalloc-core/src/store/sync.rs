@@ -300,13 +300,14 @@ impl Inner {
         }
     }
 
-    /// That sequence numbers are left; asked before the first store of a process, too.
+    /// That numbers are left, for changes and for superblock writes; asked before the first store of a process, too.
     pub(super) fn check_lease(&self) -> Result<u64> {
         let lease = self.next_seq.saturating_add(self.lease_step);
-        if lease > MAX_SEQ {
+        // No process writes the superblock 2^32 times.
+        if lease > MAX_SEQ || self.sb.sb_seq > superblock::MAX_SB_SEQ - (1 << 32) {
             return Err(Error::new(
                 Code::TooLarge,
-                "the store has used up its 2^56 sequence numbers; copy it to a new file",
+                "the store has used up its sequence numbers; copy it to a new file",
             ));
         }
         Ok(lease)
