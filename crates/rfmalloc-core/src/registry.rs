@@ -74,6 +74,7 @@ impl Opening {
 /// One opener fewer; the last one lets the file go. A forked child only puts the file out of its own reach.
 pub(crate) fn release(shared: &Arc<Shared>) -> Result<()> {
     if shared.is_inherited() {
+        // The file and its lock are the parent's, and any mutex may be held by a thread that exists only there.
         return shared.forget();
     }
     {
@@ -84,11 +85,21 @@ pub(crate) fn release(shared: &Arc<Shared>) -> Result<()> {
             return Ok(());
         }
     }
-    let done = shared.finish();
-    let mut opening = opening();
-    opening.table.remove(&shared.key);
-    opening.released.notify_all();
-    done
+    let _leaving = Leaving(shared);
+    shared.finish()
+}
+
+/// Who waits for the file's end goes on, also when that end was a panic.
+struct Leaving<'a>(&'a Shared);
+
+impl Drop for Leaving<'_> {
+    fn drop(&mut self) {
+        // Nothing to do after a close; after a panic no stale view may reach a file that others can open.
+        let _ = self.0.forget();
+        let mut opening = opening();
+        opening.table.remove(&self.0.key);
+        opening.released.notify_all();
+    }
 }
 
 /// Runs `f` with the number of openers that a store has; nobody opens or closes it meanwhile.

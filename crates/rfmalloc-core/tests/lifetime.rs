@@ -320,3 +320,40 @@ fn anonymous_scratch_leaves_no_file() {
     create(&store, Some("a"), 1, 10);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
+
+/// Panics at the next barrier once it is told to.
+struct Bomb(std::sync::atomic::AtomicBool);
+
+impl Observer for Bomb {
+    fn before(&self, event: Event) -> std::io::Result<()> {
+        let armed =
+            matches!(event, Event::Barrier { .. }) && self.0.load(std::sync::atomic::Ordering::SeqCst);
+        assert!(!armed, "as planned");
+        Ok(())
+    }
+}
+
+/// A close that panicked left its file in the table of open files for ever, and whoever opened it again waited for the end of that close.
+#[test]
+fn a_close_that_panics_does_not_keep_others_waiting() {
+    let dir = folder();
+    let path = dir.path().join("a.fm");
+    let bomb = Arc::new(Bomb(false.into()));
+    let store = open(&path, &watched(bomb.clone()));
+    let handle = create(&store, Some("v"), 1, 10);
+    let pin = handle.pin(0, 40).unwrap();
+    bomb.0.store(true, std::sync::atomic::Ordering::SeqCst);
+    assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| store.close())).is_err());
+    // Its descriptor, and with it the lock, goes with the last dead handle.
+    let (tell, told) = channel();
+    let asking = path.clone();
+    thread::spawn(move || tell.send(try_open(&asking, &booted(BOOT)).map(|_| ())));
+    let answer =
+        told.recv_timeout(std::time::Duration::from_secs(60)).expect("an answer, not a wait without end");
+    assert_code(answer, Code::Locked);
+    assert_eq!(read_pin(&pin), [0; 40], "the stale buffer is blank");
+    drop((store, handle, pin));
+    let store = open(&path, &booted(BOOT));
+    assert_eq!(read_name(&store, "v").unwrap().unwrap(), bytes(1, 10));
+    assert_whole(&store);
+}

@@ -53,8 +53,7 @@ impl Shared {
         synced.and(ended).and(blanked.map_err(|e| e.at(&self.path))).and(unlocked)
     }
 
-    /// After a fork the file and its lock are the parent's, and any mutex may be held by a thread that exists only there: the child takes
-    /// none and only blanks its own copy of the mapping.
+    /// Blanks this process's mapping, and that is all. Takes no lock.
     pub(crate) fn forget(&self) -> Result<()> {
         self.seam.region.blank_all().map_err(|e| Error::io("cannot unmap the store", &e))
     }
