@@ -1,6 +1,8 @@
 // Two of everything: two copies of the addon in one process, two names of one file, two files of one name.
 
+import { execFileSync } from 'node:child_process'
 import fs from 'node:fs'
+import os from 'node:os'
 import path from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import test from 'ava'
@@ -272,3 +274,73 @@ test('a hundred files replaced under their openers: each opener has a whole stor
   t.is((await child.ended).code, 0)
   t.is(open(t, file).getVector('n').get(0), 100)
 })
+
+/** Binds `from` to `to` until the test ends. */
+function bind(t, from, to) {
+  execFileSync('mount', ['--bind', from, to])
+  t.teardown(() => execFileSync('umount', ['--lazy', to]))
+}
+
+/** Whether this process may bind one place to another. */
+function mayBind() {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'rfmalloc-bind-'))
+  try {
+    execFileSync('mount', ['--bind', folder, folder], { stdio: 'ignore' })
+    execFileSync('umount', [folder], { stdio: 'ignore' })
+    return true
+  } catch {
+    return false
+  } finally {
+    fs.rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+const boundTest = mayBind()
+  ? test.serial
+  : (title, body) => test.serial.skip(`${title} (skipped: binding mounts needs root)`, body)
+
+boundTest('a store reached through a bound directory and a bound file is one store', async t => {
+  const store = freshStore(t)
+  const v = store.vector('integer', [1, 2, 3], { name: 'v' })
+  const elsewhere = freshDirectory(t)
+  const file = path.join(elsewhere, 'file.fm')
+  const folder = path.join(elsewhere, 'folder')
+  fs.writeFileSync(file, '')
+  fs.mkdirSync(folder)
+  bind(t, path.dirname(store.path), folder)
+  bind(t, store.path, file)
+  for (const name of [file, path.join(folder, 'store.fm')]) {
+    const again = open(t, name)
+    t.false(again.created)
+    again.getVector('v').set(0, 7)
+    t.is(v.get(0), 7)
+    v.set(0, 1)
+    const held = await inChild(t, ({ fm, args, codeOf }) => codeOf(() => fm.openFmalloc(args.name)), { name })
+    t.is(held, 'ERR_FMALLOC_LOCKED')
+    again.close()
+  }
+  store.syncNow()
+  store.close()
+  t.deepEqual(open(t, file, { readOnly: true }).getVector('v').toArray(), [1, 2, 3])
+})
+
+boundTest(
+  'another file bound over the path of an open store: sync names the path, the name gives the other',
+  t => {
+    const old = freshStore(t)
+    const v = old.vector('integer', [1], { name: 'v' })
+    const other = freshStore(t)
+    other.vector('integer', [9], { name: 'v' })
+    other.close()
+    bind(t, other.path, old.path)
+    const error = refuses(t, () => old.syncNow(), 'IO')
+    t.true(error.message.includes(old.path), error.message)
+    const now = open(t, old.path)
+    t.is(now.uuid, other.uuid)
+    now.getVector('v').set(0, 8)
+    t.is(v.get(0), 1)
+    old.close()
+    t.deepEqual(now.verify(), { ok: true, faults: [] })
+    now.close()
+  },
+)
