@@ -365,3 +365,15 @@ pub(crate) fn ballast(path: &Path, model: &mut Model, boot: u64) -> Result<()> {
     }
     store.close()
 }
+
+/// Whether creation has come to its end: a file without a superblock is none, or one that the next opener makes a store of.
+pub(crate) fn is_store(path: &Path) -> bool {
+    let mut magic = [0u8; 9];
+    File::open(path).and_then(|f| f.read_exact_at(&mut magic, 0)).is_ok() && magic[1..] == *b"rfmalloc"
+}
+
+/// A creation that was killed leaves nothing beside the store.
+pub(crate) fn litter(folder: &Path) -> Option<String> {
+    let names: Vec<_> = std::fs::read_dir(folder).ok()?.flatten().map(|e| e.file_name()).collect();
+    names.iter().any(|n| n != "store.fm").then(|| format!("beside the store there is {names:?}"))
+}

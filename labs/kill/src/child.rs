@@ -19,9 +19,11 @@ pub(crate) enum Death {
     Exit,
     /// By SIGTERM from outside.
     Term,
+    /// From outside, some microseconds after it was started: while it creates, opens, recovers.
+    Early,
 }
 
-pub(crate) const DEATHS: [Death; 4] = [Death::Kill, Death::Close, Death::Exit, Death::Term];
+pub(crate) const DEATHS: [Death; 5] = [Death::Kill, Death::Close, Death::Exit, Death::Term, Death::Early];
 
 /// A lie that the check must find.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,8 +48,9 @@ fn chosen_death(rng: &mut Rng) -> (Death, u64) {
             (DEATHS[0], rng.below(most))
         }
         65..=84 => (Death::Close, soon(rng)),
-        85..=92 => (Death::Exit, if rng.below(4) == 0 { u64::MAX } else { soon(rng) }),
-        _ => (Death::Term, rng.below(12_000)),
+        85..=89 => (Death::Exit, if rng.below(4) == 0 { u64::MAX } else { soon(rng) }),
+        90..=93 => (Death::Term, rng.below(12_000)),
+        _ => (Death::Early, rng.below(5000)),
     }
 }
 
@@ -64,11 +65,13 @@ fn die(job: &Job) -> Result<(), String> {
         .map_err(|e| e.to_string())?;
     let pid = child.id() as i32;
     let mut line = String::new();
-    if let Some(out) = child.stdout.take() {
+    if job.death != Death::Early
+        && let Some(out) = child.stdout.take()
+    {
         let _ = BufReader::new(out).read_line(&mut line);
     }
     let signal = match job.death {
-        Death::Kill => Some(libc::SIGKILL),
+        Death::Kill | Death::Early => Some(libc::SIGKILL),
         Death::Term => Some(libc::SIGTERM),
         Death::Close | Death::Exit => None,
     };
@@ -87,7 +90,7 @@ fn die(job: &Job) -> Result<(), String> {
 
 fn ended_well(job: &Job, status: ExitStatus) -> bool {
     match job.death {
-        Death::Kill | Death::Close => status.signal() == Some(libc::SIGKILL),
+        Death::Kill | Death::Close | Death::Early => status.signal() == Some(libc::SIGKILL),
         Death::Term => status.signal() == Some(libc::SIGTERM),
         Death::Exit => status.signal() == Some(libc::SIGKILL) || status.code() == Some(0),
     }
@@ -100,6 +103,8 @@ struct Tally {
     flying: u64,
     crashes: u64,
     boots: u64,
+    /// Killed before there was a store.
+    unborn: u64,
     deaths: BTreeMap<String, u64>,
 }
 
@@ -111,7 +116,11 @@ struct Life {
     lie: Lie,
     /// Every how manieth round a copy is opened as after a machine crash.
     crash_every: u64,
+    rounds: u64,
 }
+
+/// The first deaths of a file are early ones: most fall before it is a store, or just after.
+const EARLY_ROUNDS: u64 = 12;
 
 impl Life {
     fn new(root: &Path, seed: u64, lie: Lie, crash_every: u64) -> Self {
@@ -119,16 +128,23 @@ impl Life {
         let _ = std::fs::remove_dir_all(&folder);
         std::fs::create_dir_all(&folder).expect("a folder for the store");
         let mut model = Model::default();
-        if Rng::new(seed ^ 0xba11).below(4) == 0 {
-            check::ballast(&store_path(&folder), &mut model, 1).expect("a store with ballast");
+        match Rng::new(seed ^ 0xba11).below(4) {
+            0 => check::ballast(&store_path(&folder), &mut model, 1).expect("a store with ballast"),
+            // Initialised in place.
+            1 => std::fs::write(store_path(&folder), []).expect("an empty file"),
+            _ => {}
         }
-        Self { folder, model, boot: 1, lie, crash_every }
+        Self { folder, model, boot: 1, lie, crash_every, rounds: 0 }
     }
 
     fn round(&mut self, seed: u64, tally: &mut Tally) -> Vec<String> {
         let mut rng = Rng::new(seed);
         let threads = chosen_threads(&mut rng);
-        let (death, micros) = chosen_death(&mut rng);
+        let (mut death, mut micros) = chosen_death(&mut rng);
+        self.rounds += 1;
+        if self.rounds <= EARLY_ROUNDS && self.lie == Lie::None {
+            (death, micros) = (Death::Early, rng.below(5000));
+        }
         let own = self.model.objects.iter().filter_map(|(generation, o)| match o.state() {
             State::Live(name) if !o.loser && o.id != check::UNKNOWN => {
                 Some(Own { thread: o.thread, id: o.id, generation: *generation, name })
@@ -158,11 +174,14 @@ impl Life {
         tally.flying += flying.count;
         *tally.deaths.entry(format!("{death:?}")).or_default() += 1;
         let path = store_path(&self.folder);
-        if !path.exists() {
-            // Killed before it had made the file: then nothing may have been told.
+        if self.model.highest == 0 && !check::is_store(&path) {
+            // Killed before it had made a store of the file: then nothing may have been told.
             if done > 0 {
-                problems.push("the file is not there".into());
+                problems.push("there is no store".into());
             }
+            problems.extend(check::litter(&self.folder));
+            tally.kills += 1;
+            tally.unborn += 1;
             return problems;
         }
         if rng.below(self.crash_every) == 0 {
@@ -280,6 +299,7 @@ fn add(tally: &Mutex<Tally>, mine: Tally) -> u64 {
     sum.flying += mine.flying;
     sum.crashes += mine.crashes;
     sum.boots += mine.boots;
+    sum.unborn += mine.unborn;
     for (how, n) in mine.deaths {
         *sum.deaths.entry(how).or_default() += n;
     }
@@ -344,13 +364,14 @@ fn main() {
     let seconds = begun.elapsed().as_secs_f64();
     println!(
         "{} deaths in {seconds:.0} s, {:.1} a second; {} acts acknowledged, {} died in the act; {} copies opened as after a machine crash, \
-         {} files gone on in a new boot; {:?}",
+         {} files gone on in a new boot, {} killed before there was a store; {:?}",
         tally.kills,
         tally.kills as f64 / seconds,
         tally.acts,
         tally.flying,
         tally.crashes,
         tally.boots,
+        tally.unborn,
         tally.deaths
     );
     let idle = tally.acts == 0 && failure.is_none();
