@@ -57,6 +57,9 @@ export function check({ file, before, logs, readOnly }) {
       births.push({ entry: made(model.objects, act, thread), old: act.old, born: false })
   })
 
+  // Killed before it had made the file.
+  if (!fs.existsSync(file) && before.highest === 0 && result.done === 0) return result
+
   const stores = []
   const fd = fs.openSync(file, 'r')
   try {

@@ -120,6 +120,7 @@ const ENDINGS = {
     turn()
   },
   kill: forEver,
+  early: forEver,
   signal: forEver,
   /** Every act acknowledged; with `lie` the last of this kind was not done. */
   limit(me) {

@@ -4,6 +4,8 @@
 /** `how` → what its job says, and how the process may be seen to have ended. */
 const WAYS = {
   kill: rng => ({ ms: rng.below(61), ended: ['SIGKILL'] }),
+  // While it loads, opens, recovers: counted from its start.
+  early: rng => ({ ms: 30 + rng.below(150), early: true, ended: ['SIGKILL'] }),
   // Every thread closes and opens again and again; the kill falls into a close of the main thread.
   close: rng => ({
     closes: 1 + rng.below(3),
@@ -33,7 +35,8 @@ const WAYS = {
 }
 
 const BAG = Object.entries({
-  kill: 28,
+  kill: 27,
+  early: 2,
   close: 6,
   exit: 3,
   beforeExit: 2,

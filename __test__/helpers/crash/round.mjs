@@ -36,7 +36,8 @@ export async function dieOnce({ file, model, seed, threads, death }) {
   })
   let stderr = ''
   child.stderr.setEncoding('utf8').on('data', text => (stderr += text))
-  child.stdout.once('data', () => {
+  const begins = death.early ? once => once() : once => child.stdout.once('data', once)
+  begins(() => {
     if (death.ms !== undefined) setTimeout(() => child.kill(death.signal ?? 'SIGKILL'), death.ms)
   })
   let late = false
