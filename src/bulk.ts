@@ -93,7 +93,8 @@ export function writeValues(to: Parts, values: unknown, start: number): void {
     if (Array.isArray(values)) checkRoom(values.length, room)
     const { code } = handle.dtype
     const { chunks } = collect(handle.dtype, values as Iterable<unknown>, (x, i) => exact(code, x, i), room)
-    handle.check()
+    // The iterable is anybody's code: it may have destroyed or sealed the vector.
+    handle.checkWritable()
     setChunks(handle, target, chunks)
   } else {
     fail('ARGUMENT', `write: expected an array, a typed array, an iterable or a Vector, not ${show(values)}`)

@@ -4,7 +4,7 @@
  * hold it through here, so the token lives as long as any of them.
  */
 import { dtypeOf, type Dtype } from './dtype.js'
-import { fail, quietly } from './errors.js'
+import { fail, isFmallocError, quietly } from './errors.js'
 import { Lane } from './lane.js'
 import { cellIndex, cellsOf, STRIDE, WINDOW, type Space } from './memory.js'
 import { FACT, facts, native } from './native.js'
@@ -26,15 +26,18 @@ export class Handle {
   /** Elements and bytes of the whole payload; its offset in the data mapping. */
   readonly length: number
   readonly nbytes: number
-  readonly off: number
+  off: number
   readonly cells: Int32Array
   readonly cell: number
-  readonly cellValue: number
+  cellValue: number
+  /** Elements may be written: neither read-only nor sealed, as far as known while {@link alive}. */
+  writable: boolean
   /** The attached facade object. */
   owner: Vector | undefined
   id: number
   generation: number
   #name: string | null
+  #sealed: boolean
   #dead: State | undefined
   #buffers: PayloadBuffers | undefined
 
@@ -52,6 +55,8 @@ export class Handle {
     this.cellValue = facts[FACT.cellValue] as number
     this.cell = cellIndex(cell)
     this.cells = cellsOf(cell)
+    this.#sealed = facts[FACT.sealed] === 1
+    this.writable = !space.readOnly && !this.#sealed
     this.dtype = dtypeOf(facts[FACT.type] as number)
     this.owner = undefined
     this.#name = name
@@ -59,21 +64,71 @@ export class Handle {
     this.#buffers = undefined
   }
 
-  /** One comparison per element access: the cell changes when the object dies in any thread. */
+  /**
+   * One comparison per element access: the cell changes when the object dies, or is sealed, in any thread. False means only that it must be
+   * asked after: see {@link isAlive}.
+   */
   get alive(): boolean {
     return this.cells[this.cell] === this.cellValue && this.space.open
   }
 
+  /** Whether the object lives; what this handle knows of it is up to date afterwards. */
+  isAlive(): boolean {
+    return this.alive || this.#renew()
+  }
+
+  /** The cell says that something changed: false if that was the object's end. */
+  #renew(): boolean {
+    if (this.#dead !== undefined || !this.space.open || this.store === null) return false
+    try {
+      native.refresh(this.token)
+    } catch (e) {
+      if (isFmallocError(e, 'ERR_FMALLOC_DESTROYED') || isFmallocError(e, 'ERR_FMALLOC_CLOSED')) return false
+      throw e
+    }
+    this.#learn()
+    return true
+  }
+
+  /** Reads what may change of a living object from the mailbox. */
+  #learn(): void {
+    this.cellValue = facts[FACT.cellValue] as number
+    this.off = facts[FACT.off] as number
+    this.#sealed = facts[FACT.sealed] === 1
+    this.writable = !this.space.readOnly && !this.#sealed
+  }
+
   /** Throws CLOSED or DESTROYED unless alive. */
   check(): void {
-    if (!this.alive) this.fail()
+    if (!this.alive && !this.#renew()) this.fail()
   }
 
   /** As {@link check}, and READ_ONLY in a read-only store. */
-  checkWritable(): void {
-    if (!this.alive) this.fail()
+  checkChangeable(): void {
+    this.check()
     if (this.space.readOnly)
       fail('READ_ONLY', `${this.label()} was opened read-only; open the file without readOnly to write`)
+  }
+
+  /** As {@link checkChangeable}, and SEALED for a sealed vector: for what writes elements. */
+  checkWritable(): void {
+    this.checkChangeable()
+    if (!this.writable)
+      fail('SEALED', `${this.label()} is sealed: its elements are immutable; copy() it to change them`)
+  }
+
+  /** Whether the elements are immutable; the last known answer of a dead object. */
+  get sealed(): boolean {
+    quietly(() => this.isAlive(), false)
+    return this.#sealed
+  }
+
+  /** Ends writing for every thread; the views made from now on are private memory. */
+  seal(): void {
+    // What is cached here would keep the object busy for ever; a view that somebody still has does, until it is collected.
+    this.#buffers = undefined
+    native.seal(this.token)
+    this.#learn()
   }
 
   /** Throws the error of a dead handle. */
@@ -91,7 +146,7 @@ export class Handle {
   state(): State {
     if (this.#dead !== undefined) return this.#dead
     if (!this.space.open) return this.#bury('closed')
-    if (this.cells[this.cell] === this.cellValue) return native.stateOf(this.token)
+    if (quietly(() => this.isAlive(), true)) return native.stateOf(this.token)
     const dead = this.#bury(native.stateOf(this.token) === 'closed' ? 'closed' : 'destroyed')
     native.release(this.token)
     return dead
@@ -106,7 +161,7 @@ export class Handle {
   /** The name in the store; the last known one of a dead object. */
   get name(): string | null {
     // Quietly: another thread may destroy the object between the two calls, and metadata never throws.
-    if (this.alive && this.store !== null)
+    if (this.store !== null && quietly(() => this.isAlive(), false))
       this.#name = quietly(() => native.nameOf(this.token) ?? null, this.#name)
     return this.#name
   }
@@ -142,7 +197,7 @@ export class Handle {
 
   /** Id and generation as they are now: another thread may have committed a temporary. */
   identity(): { id: number; generation: number } {
-    if (this.alive && this.store !== null) {
+    if (this.store !== null && quietly(() => this.isAlive(), false)) {
       const now = quietly<{ id: number; generation: number }>(() => native.describe(this.token), this)
       this.id = now.id
       this.generation = now.generation

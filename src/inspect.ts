@@ -24,7 +24,7 @@ export function inspectVector(v: Vector<never> | Vector): string {
   const { handle, length } = partsOf(v)
   const line = summarize(v)
   return quietly(() => {
-    if (!handle.alive) return line
+    if (!handle.isAlive()) return line
     const values: string[] = []
     for (let i = 0; i < Math.min(length, SHOWN); i++) values.push(element(v.get(i)))
     if (length > SHOWN) values.push('…')

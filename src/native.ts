@@ -7,7 +7,7 @@
  */
 import { createRequire } from 'node:module'
 import { FmallocError, fromNative } from './errors.js'
-import type { AllocationRecord, Mode, VerifyReport } from './types.js'
+import type { AllocationRecord, Mode, Progress, VerifyReport } from './types.js'
 
 /** Positions in the mailbox. */
 export const FACT = {
@@ -23,6 +23,7 @@ export const FACT = {
   state: 9,
   pressure: 10,
   kind: 11,
+  sealed: 12,
 } as const
 
 export interface StoreFacts {
@@ -76,6 +77,11 @@ export interface NativeDescription {
   maybeDirty: boolean
 }
 
+/** What watches and stops work on another thread; opaque. */
+export interface Control {
+  readonly control: unique symbol
+}
+
 /** The binding. */
 export interface Native {
   factsBuffer(): ArrayBuffer
@@ -98,8 +104,12 @@ export interface Native {
   storeNbytes(handle: number): number
   storeAllocations(handle: number): AllocationRecord[]
   storeSummary(handle: number): Record<string, number | boolean | string>
-  storeVerify(handle: number): VerifyReport
-  storeVerifyAsync(handle: number): Promise<VerifyReport>
+  storeVerify(handle: number, payloads: boolean): VerifyReport
+  storeVerifyAsync(handle: number, payloads: boolean, control: Control): Promise<VerifyReport>
+  /** A control for one piece of work off the event loop. */
+  control(): Control
+  controlStop(control: Control): void
+  controlRead(control: Control): Progress | null
   /** A private buffer over the data mapping from `stride` * 3 GiB; may be asked again with more bytes. */
   segment(handle: number, stride: number, nbytes: number): ArrayBuffer
   /** Detaches a private buffer; never used on a user's. */
@@ -124,6 +134,10 @@ export interface Native {
   /** [facts 7, 8, 9] */
   commit(token: number, name: string | null, replace: boolean): void
   rename(token: number, name: string | null, replace: boolean): void
+  /** The cell of a living object changed: its facts as they are now. [facts] */
+  refresh(token: number): void
+  /** [facts] */
+  seal(token: number): void
   /** A barrier for this object alone. */
   syncObject(token: number): Promise<void>
   destroy(token: number, unsafe: boolean): boolean

@@ -57,7 +57,7 @@ async function* eachAsync(
 
 /** Reads elements [from, to) in. An error nobody waits for any more (the loop ended early) is dropped. */
 function read({ handle, start }: Parts, from: number, to: number): Promise<void> {
-  if (to <= from || !handle.alive) return Promise.resolve()
+  if (to <= from || !handle.isAlive()) return Promise.resolve()
   const { width } = handle.dtype
   const done = native.prefetch(handle.token, (start + from) * width, (start + to) * width)
   done.catch(() => {})

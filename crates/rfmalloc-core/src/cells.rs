@@ -1,8 +1,8 @@
 //! Liveness cells: one 32-bit word in memory per open object of the process, which every thread can test without a call.
 //!
 //! Holds: the process-wide chunks of cells, never freed (their addresses are given to JavaScript). A handle remembers its cell's value;
-//! while the cell still has it, the object is alive and lies where the handle thinks. Killing changes the value, and so does moving: who
-//! finds another value asks the store which of the two it was. A cell is reused only after every handle is gone.
+//! while the cell still has it, the object is alive and as the handle knows it. Killing changes the value, and so do moving and sealing: who
+//! finds another value asks the store which of them it was. A cell is reused only after every handle is gone.
 
 use crate::platform::PerProcess;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -52,7 +52,7 @@ impl Cell {
         let _ = self.word.compare_exchange(self.value, self.after(), Ordering::AcqRel, Ordering::Acquire);
     }
 
-    /// The object's bytes lie elsewhere from now on: whoever remembers the old value has to ask again. Dead cells stay dead.
+    /// What handles know of the object is no longer so: whoever remembers the old value has to ask again. Dead cells stay dead.
     pub(crate) fn renew(&mut self) {
         let next = self.after();
         let done = self.word.compare_exchange(self.value, next, Ordering::AcqRel, Ordering::Acquire);

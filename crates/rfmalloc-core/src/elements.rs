@@ -89,6 +89,14 @@ impl Vector {
         })
     }
 
+    /// For work that writes elements: refused where they are immutable.
+    fn guard_writing(&self) -> Result<Guard> {
+        Ok(match self {
+            Self::Object(h) => Guard::Object(h.begin_writing()?),
+            Self::File(f) => Guard::File(Arc::clone(f)),
+        })
+    }
+
     fn check(&self, start: u64, n: u64) -> Result<()> {
         match start.checked_add(n) {
             Some(end) if end <= self.len() => Ok(()),
@@ -120,7 +128,7 @@ impl Vector {
     /// Sets elements `[start, end)` to the one whose bytes are `pattern`.
     ///
     /// # Errors
-    /// `OUT_OF_BOUNDS`, `ARGUMENT` (`pattern` is not one element), `READ_ONLY`, `DESTROYED`, `CLOSED`.
+    /// `OUT_OF_BOUNDS`, `ARGUMENT` (`pattern` is not one element), `READ_ONLY`, `SEALED`, `DESTROYED`, `CLOSED`.
     pub fn fill(&self, start: u64, end: u64, pattern: &[u8]) -> Result<()> {
         self.check(start, end.saturating_sub(start))?;
         self.check_writable()?;
@@ -131,7 +139,7 @@ impl Vector {
                 format!("a value of {} bytes for elements of {width}", pattern.len()),
             ));
         }
-        let guard = self.guard()?;
+        let guard = self.guard_writing()?;
         let span = guard.span();
         let mut at = start * width;
         let stop = end.max(start) * width;
@@ -155,7 +163,7 @@ impl Vector {
         self.check(start, n)?;
         src.check(src_start, n)?;
         self.check_writable()?;
-        let (to, from) = (self.guard()?, src.guard()?);
+        let (to, from) = (self.guard_writing()?, src.guard()?);
         let (dw, sw) = (self.dtype().width(), src.dtype().width());
         let dst = to.span().part(start * dw, n * dw);
         let source = from.span().part(src_start * sw, n * sw);
@@ -203,7 +211,7 @@ impl Vector {
         let n = bytes.nbytes() / sw;
         self.check(start, n)?;
         self.check_writable()?;
-        let guard = self.guard()?;
+        let guard = self.guard_writing()?;
         let span = guard.span().part(start * dw, n * dw);
         let mut warnings = Warnings::default();
         if source.is_bits_of(dtype) {
@@ -321,7 +329,7 @@ impl Vector {
         let path = self.path().to_owned();
         Ok(match self {
             Self::Object(h) => {
-                let pin = h.pin(start, end - start)?;
+                let pin = h.pin_for_reading(start, end - start)?;
                 let span = Span::foreign(pin.ptr(), pin.nbytes(), false);
                 PrefetchWork { span, path, _owner: Keeper::Pin(pin) }
             }

@@ -29,6 +29,8 @@ pub enum Code {
     Busy,
     /// The store was opened read-only.
     ReadOnly,
+    /// The object is sealed: its elements are immutable.
+    Sealed,
     /// The name is taken.
     Exists,
     /// No such file or name.
@@ -65,7 +67,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for tests that compare with the TypeScript union.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::Argument,
         Self::Type,
         Self::Value,
@@ -76,6 +78,7 @@ impl Code {
         Self::Destroyed,
         Self::Busy,
         Self::ReadOnly,
+        Self::Sealed,
         Self::Exists,
         Self::NotFound,
         Self::Mode,
@@ -111,6 +114,7 @@ impl Code {
             Self::Destroyed => "ERR_FMALLOC_DESTROYED",
             Self::Busy => "ERR_FMALLOC_BUSY",
             Self::ReadOnly => "ERR_FMALLOC_READ_ONLY",
+            Self::Sealed => "ERR_FMALLOC_SEALED",
             Self::Exists => "ERR_FMALLOC_EXISTS",
             Self::NotFound => "ERR_FMALLOC_NOT_FOUND",
             Self::Mode => "ERR_FMALLOC_MODE",

@@ -40,6 +40,7 @@ fn post_facts(token: u32, f: &ObjectFacts, pressure: bool) {
         (9, if f.committed { 1.0 } else { 2.0 }),
         (10, f64::from(u8::from(pressure))),
         (11, f64::from(f.kind)),
+        (12, f64::from(u8::from(f.sealed))),
     ]);
 }
 
@@ -144,6 +145,25 @@ pub fn commit(token: u32, name: Option<String>, replace: bool) -> Result<()> {
 #[napi(catch_unwind)]
 pub fn rename(token: u32, name: Option<String>, replace: bool) -> Result<()> {
     thread::object(token, |s, h| s.rename(h, name.as_deref(), replace))
+}
+
+/// The object's facts as they are now: the liveness cell of a living object changed.
+#[napi(catch_unwind)]
+pub fn refresh(token: u32) -> Result<()> {
+    thread::object(token, |_, h| {
+        h.refresh()?;
+        post(token, h, false);
+        Ok(())
+    })
+}
+
+#[napi(catch_unwind)]
+pub fn seal(token: u32) -> Result<()> {
+    thread::object(token, |s, h| {
+        s.seal(h)?;
+        post(token, h, false);
+        Ok(())
+    })
 }
 
 #[napi(catch_unwind)]
@@ -284,6 +304,7 @@ pub fn mmap_open(path: String, type_code: u8, len: Option<f64>, read_only: bool)
         (9, 1.0),
         (10, 0.0),
         (11, 0.0),
+        (12, 0.0),
     ];
     let token = thread::add(0, Vector::File(Arc::new(file)));
     thread::mailbox().write(&facts);

@@ -1,15 +1,16 @@
 //! Stores: open, close, sync, report.
 
 use crate::error::{OrFail, Result, bad_argument, whole};
-use crate::task::{StoreSync, StoreVerify};
+use crate::task::{Control, StoreSync, StoreVerify};
 use crate::thread;
 use crate::view::{self, Raw};
 use napi::Env;
-use napi::bindgen_prelude::AsyncTask;
+use napi::bindgen_prelude::{AsyncTask, External};
 use napi_derive::napi;
-use rfmalloc_core::{Mode, OpenOptions, Store, VerifyReport};
+use rfmalloc_core::{Mode, OpenOptions, Store, VerifyReport, VerifyStep};
 use std::collections::HashMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Bytes between the starts of the facade's private buffers.
@@ -254,13 +255,50 @@ pub fn store_summary(handle: u32) -> Result<HashMap<String, f64>> {
 }
 
 #[napi(catch_unwind)]
-pub fn store_verify(handle: u32) -> Result<NativeReport> {
-    thread::store(handle, Store::verify).map(report)
+pub fn store_verify(handle: u32, payloads: bool) -> Result<NativeReport> {
+    thread::store(handle, |s| if payloads { s.verify_payloads() } else { s.verify() }).map(report)
+}
+
+/// A control for one piece of work off the event loop.
+#[napi(js_name = "control", catch_unwind)]
+pub fn new_control() -> External<Arc<Control>> {
+    External::new(Arc::default())
 }
 
 #[napi(catch_unwind)]
-pub fn store_verify_async(handle: u32) -> Result<AsyncTask<StoreVerify>> {
-    thread::store(handle, Store::for_work).map(|s| AsyncTask::new(StoreVerify(s)))
+pub fn control_stop(control: &External<Arc<Control>>) {
+    control.stop();
+}
+
+/// How far work is.
+#[napi(object)]
+pub struct NativeProgress {
+    pub done: f64,
+    pub total: f64,
+    pub unit: String,
+}
+
+#[napi(catch_unwind)]
+pub fn control_read(control: &External<Arc<Control>>) -> Option<NativeProgress> {
+    control.step().map(|step| match step {
+        VerifyStep::Records { done, total } => {
+            NativeProgress { done: done as f64, total: total as f64, unit: "records".to_owned() }
+        }
+        VerifyStep::Bytes { done, total } => {
+            NativeProgress { done: done as f64, total: total as f64, unit: "bytes".to_owned() }
+        }
+    })
+}
+
+#[napi(catch_unwind)]
+pub fn store_verify_async(
+    handle: u32,
+    payloads: bool,
+    control: &External<Arc<Control>>,
+) -> Result<AsyncTask<StoreVerify>> {
+    let control = Arc::clone(control);
+    thread::store(handle, Store::for_work)
+        .map(|store| AsyncTask::new(StoreVerify { store, payloads, control }))
 }
 
 #[napi(catch_unwind, ts_return_type = "ArrayBuffer")]

@@ -3,7 +3,9 @@
 use crate::error::reject;
 use crate::store::{NativeReport, report};
 use napi::{Env, Result, Task};
-use rfmalloc_core::{ObjectWork, PrefetchWork, StoreWork, VerifyReport};
+use rfmalloc_core::{ObjectWork, PrefetchWork, StoreWork, VerifyReport, VerifyStep};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// `store.sync()`.
 pub struct StoreSync(pub(crate) StoreWork);
@@ -33,14 +35,41 @@ impl Task for ObjectSync {
     }
 }
 
+/// How far work on another thread is, and whether it shall stop. The facade reads and sets it; the work sees it at its next step.
+#[derive(Default)]
+pub struct Control {
+    stopped: AtomicBool,
+    step: Mutex<Option<VerifyStep>>,
+}
+
+impl Control {
+    pub(crate) fn stop(&self) {
+        self.stopped.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn step(&self) -> Option<VerifyStep> {
+        *self.step.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn tell(&self, step: VerifyStep) -> bool {
+        *self.step.lock().unwrap_or_else(PoisonError::into_inner) = Some(step);
+        !self.stopped.load(Ordering::Acquire)
+    }
+}
+
 /// `store.verifyAsync()`.
-pub struct StoreVerify(pub(crate) StoreWork);
+pub struct StoreVerify {
+    pub(crate) store: StoreWork,
+    pub(crate) payloads: bool,
+    pub(crate) control: Arc<Control>,
+}
 
 impl Task for StoreVerify {
     type Output = VerifyReport;
     type JsValue = NativeReport;
     fn compute(&mut self) -> Result<VerifyReport> {
-        self.0.verify().map_err(|e| reject(&e))
+        let Self { store, payloads, control } = self;
+        store.verify(*payloads, &mut |step| control.tell(step)).map_err(|e| reject(&e))
     }
     fn resolve(&mut self, _env: Env, output: VerifyReport) -> Result<NativeReport> {
         Ok(report(output))

@@ -8,6 +8,8 @@ pub(crate) const BODY_NBYTES: usize = 48;
 pub(crate) const DEAD_SEQ_OFF: usize = 24;
 /// `dead_seq` of an object that was never destroyed.
 pub(crate) const NOT_DEAD: u64 = u64::MAX;
+/// Body flag: the payload is immutable, and the attributes hold its checksums. No other flag is known.
+pub(crate) const SEALED: u16 = 1;
 /// Sequences have 56 bits.
 pub(crate) const MAX_SEQ: u64 = (1 << 56) - 1;
 
@@ -126,6 +128,10 @@ fn body_crc(b: &[u8], id: u32, generation: u32) -> u32 {
 }
 
 impl Body {
+    pub(crate) fn is_sealed(&self) -> bool {
+        self.flags & SEALED != 0
+    }
+
     pub(crate) fn encode(&self, id: u32, generation: u32) -> [u8; BODY_NBYTES] {
         let mut b = [0u8; BODY_NBYTES];
         put_u64(&mut b, 0, (self.payload.off / UNIT) | (u64::from(self.flags) << 48));

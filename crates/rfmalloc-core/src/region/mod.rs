@@ -1,7 +1,7 @@
 //! Address space: the only room that maps file bytes, and the only one that touches them through pointers.
 //!
 //! Holds: [`Region`] (the data mapping of one store) and [`Hold`] here, [`MetaMap`] (a separate mapping of header or catalog bytes) in
-//! `meta`, [`Span`] (raw element memory that others may be writing) in `span`. May touch: mmap, munmap, msync, madvise.
+//! `meta`, [`Alias`] (private windows) in `alias`, [`Span`] (raw element memory that others may be writing) in `span`. May touch: mmap, munmap, msync, madvise.
 //!
 //! Why it is so:
 //! - The whole range is reserved once and file parts are mapped over it with `MAP_FIXED`, so growth never moves a byte and never
@@ -13,9 +13,11 @@
 //!
 //! What nobody can promise: another process that truncates the file turns an access into SIGBUS.
 
+mod alias;
 mod meta;
 mod span;
 
+pub(crate) use alias::Alias;
 pub(crate) use meta::MetaMap;
 pub use span::{PageAdvice, RawBytes};
 pub(crate) use span::{Span, map_plain};
@@ -48,6 +50,7 @@ pub(crate) struct Region {
     access: Access,
     closed: AtomicBool,
     holds: Mutex<Holds>,
+    aliases: Mutex<alias::Aliases>,
     /// The process that reserved it, by its `process_epoch`.
     process: u64,
 }
@@ -117,6 +120,7 @@ impl Region {
                         access,
                         closed: AtomicBool::new(false),
                         holds: Mutex::default(),
+                        aliases: Mutex::default(),
                         process: platform::process_epoch(),
                     });
                 }
@@ -246,6 +250,7 @@ impl Region {
         }
         self.blank_all().map_err(|e| Error::io("cannot unmap the store", &e))?;
         self.closed.store(true, Ordering::Release);
+        self.close_aliases();
         let mut holds = lock(&self.holds);
         holds.unmapped = true;
         let mut from = 0;

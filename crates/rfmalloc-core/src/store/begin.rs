@@ -135,7 +135,7 @@ impl Inner {
             if trust.same_boot || !matches!(old.state, State::Live | State::Dead) {
                 return true;
             }
-            match resolve::resolve(raw, &slot, idx, trust) {
+            match self.resolved(raw, &slot, idx) {
                 Resolved::Absent => {
                     // Dead ones too: a word that outlives its slot's page (dead_seq lost) would revive the object once a sync passes it.
                     discarded += u64::from(old.state == State::Live);
@@ -201,6 +201,62 @@ impl Inner {
         Ok(heap)
     }
 
+    /// Calls `f(slot, what it occupies)` for every used slot until it returns false.
+    fn each_occupied(
+        &self,
+        used_end: u32,
+        before_recovery: bool,
+        mut f: impl FnMut(u32, &mut Occupied) -> bool,
+    ) {
+        let mut found = Occupied::default();
+        self.catalog.scan(used_end, |idx, raw| {
+            let Some(slot) = self.catalog.slot(idx) else { return true };
+            if before_recovery {
+                found.used.clear();
+                found.retired = None;
+                found.damaged = None;
+                match self.resolved(raw, &slot, idx) {
+                    Resolved::Absent => {}
+                    Resolved::Damaged(what) => found.damaged = Some(what),
+                    Resolved::Live(live) => {
+                        found.used.extend(resolve::extents(&live.body).into_iter().filter(|e| !e.is_empty()));
+                    }
+                }
+            } else {
+                resolve::occupied(raw, &slot, idx, self.trust(), &mut found);
+            }
+            f(idx, &mut found)
+        });
+    }
+
+    /// Every two owners of the same bytes (of three or more, the neighbours), in the order of the bytes: for `verify`, where the map
+    /// itself names only the first.
+    pub(super) fn overlaps(&self, used_end: u32, before_recovery: bool) -> Vec<Conflict> {
+        let segments = (SEGMENT_ID..).zip(&self.catalog.segments);
+        let mut claims: Vec<(Extent, u64)> =
+            segments.map(|(id, s)| (Extent { off: s.off, nbytes: s.nbytes() }, id)).collect();
+        self.each_occupied(used_end, before_recovery, |idx, found| {
+            let retired = found.retired.iter().flat_map(|(list, _)| list);
+            claims.extend(found.used.iter().chain(retired).map(|e| (*e, u64::from(idx))));
+            true
+        });
+        claims.sort_unstable();
+        let mut conflicts = Vec::new();
+        let mut furthest: Option<(Extent, u64)> = None;
+        for (e, id) in claims {
+            if let Some((a, id_a)) = furthest
+                && e.off < a.end()
+                && id_a != id
+            {
+                conflicts.push(Conflict { a, b: e, id_a, id_b: id });
+            }
+            if furthest.is_none_or(|(a, _)| e.end() > a.end()) {
+                furthest = Some((e, id));
+            }
+        }
+        conflicts
+    }
+
     /// Loads every occupied extent; returns the unready heap, what is to be retired once it is ready, and the number of damaged records.
     #[expect(clippy::type_complexity, reason = "a private triple of three different things")]
     pub(super) fn load_map(
@@ -215,27 +271,10 @@ impl Inner {
             extents.push(fm_extent { off: s.off, len: s.nbytes() });
             ids.push(SEGMENT_ID + k as u64);
         }
-        let trust = self.trust();
         let mut retired = Vec::new();
         let mut damaged = 0u64;
         let mut failed = None;
-        let mut found = Occupied::default();
-        self.catalog.scan(used_end, |idx, raw| {
-            let Some(slot) = self.catalog.slot(idx) else { return true };
-            if before_recovery {
-                found.used.clear();
-                found.retired = None;
-                found.damaged = None;
-                match resolve::resolve(raw, &slot, idx, trust) {
-                    Resolved::Absent => {}
-                    Resolved::Damaged(what) => found.damaged = Some(what),
-                    Resolved::Live(live) => {
-                        found.used.extend(resolve::extents(&live.body).into_iter().filter(|e| !e.is_empty()));
-                    }
-                }
-            } else {
-                resolve::occupied(raw, &slot, idx, trust, &mut found);
-            }
+        self.each_occupied(used_end, before_recovery, |idx, found| {
             damaged += u64::from(found.damaged.is_some());
             // Payload and aux of a record usually touch: one extent then.
             let mut last: Option<Extent> = None;

@@ -244,12 +244,17 @@ impl Entry {
     /// Attributes are copied as they are, once they have passed their checks; but a name that another object has now is left behind.
     fn check_aux(&mut self, seed: NameSeed, bytes: &mut Vec<u8>) -> Result<()> {
         let Head { id, generation, .. } = self.head;
-        let mut aux = Aux::decode(bytes, id, generation).map_err(|what| {
+        let mut aux = Aux::decode(bytes, bytes.len() as u64, id, generation).map_err(|what| {
             Error::corrupt(format!("record {id}: {what}"), self.from.aux.off).with("id", id)
         })?;
         if self.is_loser {
             aux.naming = None;
-            aux.encode(id, generation, bytes);
+            let checksums = aux.seal.map_or(0..0, |s| {
+                let start = s.off as usize;
+                start..start + 4 * s.count as usize
+            });
+            let checksums = bytes[checksums].to_vec();
+            aux.encode(id, generation, &checksums, bytes);
             self.to.aux = match bytes.len() {
                 0 => Extent::EMPTY,
                 n => Extent { nbytes: n as u64, ..self.to.aux },

@@ -7,7 +7,8 @@
 use super::{Inner, Shared};
 use crate::dtype::Dtype;
 use crate::error::{Code, Error, Result};
-use crate::format::aux::{self, Aux, Naming};
+use crate::format::aux::{self, Aux, Naming, Seal};
+use crate::format::slot::{SEALED, Slot};
 use crate::format::word::{self, Word};
 use crate::names::Names;
 use crate::region::Region;
@@ -18,6 +19,13 @@ use std::sync::Arc;
 const MOST_KIND: u8 = 4;
 /// Lookups answered by scanning before the index is built.
 const SCANS: u32 = 16;
+
+const SEAL_DIFFERS: &str = "sealed flag, seal and length of the payload differ";
+
+/// Element bytes of a whole record, without padding.
+pub(super) fn payload_nbytes(live: &Live) -> u64 {
+    live.body.len.saturating_mul(Dtype::from_code(live.head.dtype).map_or(0, Dtype::width))
+}
 
 /// Checks a name given by a user.
 pub(crate) fn check_name(name: &str) -> Result<()> {
@@ -39,10 +47,15 @@ impl Inner {
         Error::corrupt(format!("record {idx}: {what}"), off).with("id", idx)
     }
 
+    /// What a slot holds (rule 1).
+    pub(super) fn resolved(&self, raw: u64, slot: &Slot, idx: u32) -> Resolved {
+        resolve::resolve(raw, slot, idx, self.trust())
+    }
+
     /// The record in a slot, checked for use: bounds, type, size, and no overlap with the catalog.
     pub(super) fn record(&self, idx: u32) -> Result<Option<Live>> {
         let Some(slot) = self.catalog.slot(idx) else { return Ok(None) };
-        match resolve::resolve(self.catalog.word(idx), &slot, idx, self.trust()) {
+        match self.resolved(self.catalog.word(idx), &slot, idx) {
             Resolved::Absent => Ok(None),
             Resolved::Damaged(what) => Err(self.damaged(idx, what)),
             Resolved::Live(live) => match self.flaw(&live) {
@@ -62,11 +75,14 @@ impl Inner {
         if live.head.kind > MOST_KIND {
             return Some("unknown kind");
         }
-        if live.body.flags != 0 {
-            return Some("unknown flags");
-        }
         if live.body.aux.nbytes > aux::MAX_NBYTES {
             return Some("attributes: length out of range");
+        }
+        if live.body.flags & !SEALED != 0 {
+            return Some("unknown flags");
+        }
+        if live.body.is_sealed() && live.body.aux.is_empty() {
+            return Some(SEAL_DIFFERS);
         }
         resolve::extents(&live.body)
             .into_iter()
@@ -83,23 +99,34 @@ impl Inner {
         if e.nbytes > aux::MAX_NBYTES || !e.is_inside(self.file_len) || self.catalog.overlaps(e) {
             return Err(self.damaged(live.head.id, "attributes: out of range"));
         }
+        let span = self.region().span(e.off, e.nbytes);
+        let mut head = [0u8; aux::HEAD];
         buf.clear();
         if !e.is_empty() {
             // Not as much as the body claims, which may be the whole file: as much as there is.
-            let span = self.region().span(e.off, e.nbytes);
-            let mut head = [0; aux::HEAD];
             span.read(0, &mut head);
             buf.resize(Aux::nbytes_used(&head, e.nbytes) as usize, 0);
             span.read(0, buf);
         }
-        let aux = Aux::decode(buf, live.head.id, live.head.generation)
-            .map_err(|what| self.damaged(live.head.id, what))?;
-        match &aux.naming {
-            Some(n) if n.seq > live.body.seq => {
-                Err(self.damaged(live.head.id, "attributes: a name given after this version was made"))
-            }
-            _ => Ok(aux),
+        let aux = Aux::decode(buf, e.nbytes, live.head.id, live.head.generation);
+        let aux = aux.map_err(|what| self.damaged(live.head.id, what))?;
+        if aux.naming.as_ref().is_some_and(|n| n.seq > live.body.seq) {
+            return Err(self.damaged(live.head.id, "attributes: a name given after this version was made"));
         }
+        // The flag is the fast answer, the seal the whole one: they were written together.
+        let wanted = live.body.is_sealed().then(|| Seal::count_for(payload_nbytes(live)));
+        if aux.seal.map(|s| u64::from(s.count)) != wanted {
+            return Err(self.damaged(live.head.id, SEAL_DIFFERS));
+        }
+        Ok(aux)
+    }
+
+    /// The checksums of a sealed record as they stand in its attributes; none if it is not sealed.
+    pub(super) fn checksums_of(&self, live: &Live, aux: &Aux) -> Vec<u8> {
+        let Some(seal) = aux.seal else { return Vec::new() };
+        let mut array = vec![0u8; 4 * seal.count as usize];
+        self.region().span(live.body.aux.off, live.body.aux.nbytes).read(seal.off, &mut array);
+        array
     }
 
     fn region(&self) -> &Arc<Region> {
@@ -142,7 +169,7 @@ impl Inner {
         self.names.as_ref()?.find(self.hash(name), |idx| self.is_named(idx, name))
     }
 
-    fn is_named(&self, idx: u32, name: &str) -> bool {
+    pub(super) fn is_named(&self, idx: u32, name: &str) -> bool {
         matches!(self.record(idx), Ok(Some(live)) if self.naming_of(&live).is_ok_and(|n| n.is_some_and(|n| n.name == name)))
     }
 

@@ -1,11 +1,15 @@
 //! Holds on open objects: [`Handle`] (one thread's), [`Pin`] (a buffer given out over the bytes), `Operation` (work in progress).
 
-use super::objects::current_thread;
+use super::objects::{Elements, Object, current_thread};
 use super::{Inner, Shared};
 use crate::dtype::Dtype;
 use crate::error::{Code, Error, Result};
-use crate::region::{Hold, Span};
+use crate::region::{Alias, Hold, Span};
 use std::sync::{Arc, Weak};
+
+fn being_sealed() -> Error {
+    Error::new(Code::Busy, "the vector is being sealed by another thread; try again")
+}
 
 /// Where an object stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,6 +54,8 @@ pub struct ObjectFacts {
     pub cell: (u32, i32),
     /// Has a record (persistent) or was committed (scratch).
     pub committed: bool,
+    /// The elements are immutable.
+    pub sealed: bool,
 }
 
 /// One thread's hold on an open object. Dropping it lets the object go.
@@ -117,10 +123,25 @@ impl Target {
 
     /// See [`Handle::begin`].
     pub(super) fn begin(self, shared: &Arc<Shared>) -> Result<Operation> {
+        self.begin_if(shared, |_| Ok(()))
+    }
+
+    fn begin_if(self, shared: &Arc<Shared>, check: impl FnOnce(&Object) -> Result<()>) -> Result<Operation> {
         let mut inner = shared.lock_open()?;
+        self.begin_in(shared, &mut inner, check)
+    }
+
+    /// The same with the store locked already.
+    pub(super) fn begin_in(
+        self,
+        shared: &Arc<Shared>,
+        inner: &mut Inner,
+        check: impl FnOnce(&Object) -> Result<()>,
+    ) -> Result<Operation> {
         let Some(o) = inner.objects.get(self.key, self.serial).filter(|o| o.alive) else {
             return Err(self.destroyed_error());
         };
+        check(o)?;
         o.operations += 1;
         let off = o.payload.off;
         inner.objects.operations += 1;
@@ -130,13 +151,28 @@ impl Target {
     }
 }
 
+impl Inner {
+    /// Pins a record's payload for reading, without a handle.
+    pub(super) fn pin_record(&mut self, sh: &Arc<Shared>, idx: u32) -> Result<Pin> {
+        let key = self.object_of(idx)?;
+        let Some(Some(o)) = self.objects.slab.get_mut(key as usize) else {
+            return Err(Error::new(Code::Internal, "open object missing from the table"));
+        };
+        let memory = Memory::Shared(sh.seam.region.hold(o.payload.off, o.payload.nbytes)?);
+        o.pins += 1;
+        let serial = o.serial;
+        self.objects.note_use(key);
+        Ok(Pin { shared: Arc::downgrade(sh), key, serial, memory })
+    }
+}
+
 impl Handle {
     /// What is known of the object since it was opened, committed or refreshed.
     pub fn facts(&self) -> ObjectFacts {
         self.facts
     }
 
-    /// Asks again where the object lies and what its liveness cell says: it may have been moved.
+    /// Asks again where the object lies, what its liveness cell says and whether it is sealed.
     ///
     /// # Errors
     /// `DESTROYED`, `CLOSED`; `BUSY`: the store is being copied onto its own path.
@@ -210,11 +246,34 @@ impl Handle {
         self.target().begin(&self.shared)
     }
 
+    /// The same for work that writes elements.
+    pub(crate) fn begin_writing(&self) -> Result<Operation> {
+        self.target().begin_if(&self.shared, |o| match o.elements {
+            Elements::Writable => Ok(()),
+            Elements::BeingSealed => Err(being_sealed()),
+            Elements::Sealed => Err(Error::new(
+                Code::Sealed,
+                "the vector is sealed: its elements are immutable; copy() it to change them",
+            )
+            .with("id", o.id)),
+        })
+    }
+
     /// Pins payload bytes `[start, start+nbytes)`: their addresses stay valid, and the bytes are not reused, until the pin is dropped.
+    /// Those of a sealed object are private memory: stores through them do not reach the file.
     ///
     /// # Errors
-    /// `OUT_OF_BOUNDS`, `DESTROYED`, `CLOSED`.
+    /// `OUT_OF_BOUNDS`, `BUSY` (it is being sealed), `TOO_LARGE` (the system refuses the private memory), `DESTROYED`, `CLOSED`.
     pub fn pin(&self, start: u64, nbytes: u64) -> Result<Pin> {
+        self.pin_as(start, nbytes, false)
+    }
+
+    /// A pin for reading only: shared memory also where the object is sealed.
+    pub(crate) fn pin_for_reading(&self, start: u64, nbytes: u64) -> Result<Pin> {
+        self.pin_as(start, nbytes, true)
+    }
+
+    fn pin_as(&self, start: u64, nbytes: u64, for_reading: bool) -> Result<Pin> {
         let mut inner = self.shared.lock_open()?;
         if start.checked_add(nbytes).is_none_or(|end| end > self.facts.nbytes) {
             return Err(Error::new(Code::OutOfBounds, "the window reaches beyond the vector"));
@@ -223,10 +282,15 @@ impl Handle {
         let Some(o) = inner.objects.get(self.key, self.serial).filter(|o| o.alive) else {
             return Err(destroyed);
         };
-        let hold = self.shared.seam.region.hold(o.payload.off + start, nbytes)?;
+        let (seam, off) = (&self.shared.seam, o.payload.off + start);
+        let memory = match o.elements {
+            Elements::BeingSealed => return Err(being_sealed()),
+            Elements::Sealed if !for_reading => Memory::Private(seam.region.alias(&seam.file, off, nbytes)?),
+            Elements::Writable | Elements::Sealed => Memory::Shared(seam.region.hold(off, nbytes)?),
+        };
         o.pins += 1;
         inner.objects.note_use(self.key);
-        Ok(Pin { shared: Arc::downgrade(&self.shared), key: self.key, serial: self.serial, hold })
+        Ok(Pin { shared: Arc::downgrade(&self.shared), key: self.key, serial: self.serial, memory })
     }
 }
 
@@ -236,17 +300,28 @@ pub struct Pin {
     shared: Weak<Shared>,
     key: u32,
     serial: u64,
-    hold: Hold,
+    memory: Memory,
+}
+
+enum Memory {
+    Shared(Hold),
+    Private(Alias),
 }
 
 impl Pin {
     /// Address of the first byte.
     pub fn ptr(&self) -> *mut u8 {
-        self.hold.ptr()
+        match &self.memory {
+            Memory::Shared(m) => m.ptr(),
+            Memory::Private(m) => m.ptr(),
+        }
     }
     /// Bytes pinned.
     pub fn nbytes(&self) -> u64 {
-        self.hold.nbytes()
+        match &self.memory {
+            Memory::Shared(m) => m.nbytes(),
+            Memory::Private(m) => m.nbytes(),
+        }
     }
 }
 
@@ -272,6 +347,11 @@ pub(crate) struct Operation {
 }
 
 impl Operation {
+    /// Where the payload starts in the file.
+    pub(super) fn off(&self) -> u64 {
+        self.off
+    }
+
     pub(crate) fn span(&self) -> Span {
         self.span
     }

@@ -2,7 +2,7 @@
 
 use super::find::check_name;
 use super::handle::Handle;
-use super::objects::{Fate, Object};
+use super::objects::{Elements, Fate, Object};
 use super::record::NewRecord;
 use super::space::zero;
 use super::{Inner, Mode, Shared, Store};
@@ -133,7 +133,7 @@ impl Store {
 
     /// Runs `act`, which changes nothing when it fails; where it finds no space while the bytes of destroyed objects wait for a sync, syncs
     /// and runs it once more.
-    fn with_space<T>(&self, mut act: impl FnMut() -> Result<T>) -> Result<T> {
+    pub(super) fn with_space<T>(&self, mut act: impl FnMut() -> Result<T>) -> Result<T> {
         match act() {
             Err(e) if e.code() == Code::NoSpace && self.shared.has_retired() => {
                 self.shared.sync()?;
@@ -320,8 +320,14 @@ impl Store {
 
 impl Inner {
     fn open_record(&mut self, sh: &Arc<Shared>, idx: u32) -> Result<Handle> {
+        let key = self.object_of(idx)?;
+        self.handle(sh, key)
+    }
+
+    /// The record's place in the table of open objects; it is put there if nobody has it open.
+    pub(super) fn object_of(&mut self, idx: u32) -> Result<u32> {
         if let Some(key) = self.objects.by_record.get(&idx).copied() {
-            return self.handle(sh, key);
+            return Ok(key);
         }
         let live = self.live(idx)?;
         let dtype = Dtype::from_code(live.head.dtype)
@@ -337,14 +343,17 @@ impl Inner {
             )
             .with("id", idx));
         }
-        let key = self.objects.insert(Object::new(
+        let mut object = Object::new(
             dtype,
             live.head.kind,
             live.body.len,
             live.body.payload,
             Some((idx, live.head.generation)),
-        ));
-        self.handle(sh, key)
+        );
+        if live.body.is_sealed() {
+            object.elements = Elements::Sealed;
+        }
+        Ok(self.objects.insert(object))
     }
 
     fn commit_scratch(&mut self, handle: &mut Handle, name: Option<&str>, replace: bool) -> Result<()> {

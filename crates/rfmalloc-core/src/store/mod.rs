@@ -18,6 +18,7 @@
 //! | `objects` | the table of open objects |
 //! | `handle` | handles, pins, operations |
 //! | `find` | names and ids to records |
+//! | `seal` | elements immutable from now on, with checksums |
 //! | `report` | allocations, info, summary |
 //! | `verify` | every check there is, changing nothing |
 //!
@@ -36,6 +37,7 @@ mod objects;
 mod open;
 mod record;
 mod report;
+mod seal;
 mod space;
 mod sync;
 mod upkeep;
@@ -48,7 +50,7 @@ pub use open::{Mode, OpenOptions, Opened};
 pub use report::{Info, RecordRow, Summary};
 pub use sync::{ObjectWork, sync_all_stores};
 pub use upkeep::Control;
-pub use verify::{Fault, VerifyReport};
+pub use verify::{Fault, VerifyReport, VerifyStep};
 
 pub(crate) use handle::Operation;
 
@@ -384,12 +386,13 @@ impl StoreWork {
         self.0.check_not_replaced()
     }
 
-    /// As [`Store::verify`].
+    /// As [`Store::verify`], or with `payloads` as [`Store::verify_payloads`]. `watch` is told how far the work is; it stops with an error
+    /// when the answer is false.
     ///
     /// # Errors
     /// As there.
-    pub fn verify(&self) -> Result<VerifyReport> {
-        self.0.verify()
+    pub fn verify(&self, payloads: bool, watch: &mut dyn FnMut(VerifyStep) -> bool) -> Result<VerifyReport> {
+        self.0.verify(payloads, watch)
     }
 }
 

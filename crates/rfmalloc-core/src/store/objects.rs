@@ -21,6 +21,15 @@ pub(crate) enum Fate {
     Retire(u64),
 }
 
+/// Whether an object's elements may still be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Elements {
+    Writable,
+    /// Its checksums are being made: no writes and no buffers until it is decided.
+    BeingSealed,
+    Sealed,
+}
+
 /// An object that is open in this process.
 pub(super) struct Object {
     pub(super) serial: u64,
@@ -32,6 +41,7 @@ pub(super) struct Object {
     pub(super) payload: Extent,
     pub(super) record: Option<u32>,
     pub(super) committed: bool,
+    pub(super) elements: Elements,
     /// Scratch stores only: names live in memory there.
     pub(super) name: Option<String>,
     pub(super) cell: Cell,
@@ -144,6 +154,7 @@ impl Object {
             payload,
             record: record.map(|(idx, _)| idx),
             committed: record.is_some(),
+            elements: Elements::Writable,
             name: None,
             cell: Cell::take(),
             handles: Holders::default(),
@@ -165,6 +176,7 @@ impl Object {
             nbytes: self.len * self.dtype.width(),
             cell: (self.cell.idx, self.cell.value),
             committed: self.committed,
+            sealed: self.elements != Elements::Writable,
         }
     }
 

@@ -10,7 +10,7 @@ use super::sync::barrier_slot;
 use super::{Inner, Shared};
 use crate::error::{Code, Error, Result};
 use crate::format::Extent;
-use crate::format::aux::{Aux, Naming};
+use crate::format::aux::{self, Aux, Naming, Seal};
 use crate::format::slot::{self, Body, Head, NOT_DEAD};
 use crate::format::word::{self, State, Word};
 use crate::resolve::{self, Live};
@@ -27,8 +27,19 @@ pub(super) struct NewRecord<'a> {
     pub(super) replace: bool,
 }
 
+/// Bytes that the buffer of attributes keeps between two acts.
+const SCRATCH_KEPT: usize = 64 * 1024;
+
 /// A name to be given, with id and generation of the object it is taken from; `None`: the name goes.
-type NewName<'a> = Option<(&'a str, Option<(u32, u32)>)>;
+pub(super) type NewName<'a> = Option<(&'a str, Option<(u32, u32)>)>;
+
+/// What a change makes of a record's attributes. Everything it does not speak of is carried over.
+pub(super) enum Attributes<'a> {
+    /// The object gets this name, or loses the one it had.
+    Name(NewName<'a>),
+    /// The payload is immutable from now on; these are its checksums.
+    Seal(&'a [u8]),
+}
 
 /// A slot chosen for a new record, and what stands in it.
 struct Vacancy {
@@ -55,7 +66,7 @@ impl Inner {
             Some(name) => self.claim_name(sh, name, new.replace)?,
             None => None,
         };
-        let aux_extent = self.reserve_aux(sh, new.name)?;
+        let aux_extent = self.reserve_aux(sh, new.name, None)?;
         let made = self.take_slot(sh).and_then(|vacancy| {
             let written = self.write_record(sh, new, &vacancy, aux_extent, replaced);
             if written.is_err() {
@@ -165,8 +176,8 @@ impl Inner {
             !used_before || (s as u8 != old_pair && low24 != old_gen && low24 != old_raw_gen)
         })?;
         let generation = seq as u32;
-        let aux = Aux { naming: new.name.map(|name| Naming { name: name.to_owned(), seq, replaces }) };
-        self.write_aux(sh, &aux, v.idx, generation, aux_extent);
+        let naming = new.name.map(|name| Naming { name: name.to_owned(), seq, replaces });
+        self.write_aux(sh, &Aux { naming, seal: None }, &[], (v.idx, generation), aux_extent);
         let hash = new.name.map_or(0, |n| self.hash(n));
         let body = Body { payload: new.payload, flags: 0, len: new.len, aux: aux_extent, seq };
         let head = Head {
@@ -202,21 +213,26 @@ impl Inner {
         Ok((generation, hash))
     }
 
-    /// Space for the attributes of an object with this name; empty when there are none.
-    fn reserve_aux(&mut self, sh: &Shared, name: Option<&str>) -> Result<Extent> {
-        match Aux::nbytes_with(name) {
+    /// Space for the attributes of an object with this name and that many checksums; empty when there are none.
+    fn reserve_aux(&mut self, sh: &Shared, name: Option<&str>, checksums: Option<u64>) -> Result<Extent> {
+        match Aux::nbytes_with(name, checksums) {
             0 => Ok(Extent::EMPTY),
+            n if n > aux::MAX_NBYTES => {
+                Err(Error::new(Code::TooLarge, "the vector has more checksums than a seal can hold"))
+            }
             n => self.allocate(sh, n).map(|(e, _)| e),
         }
     }
 
-    /// Writes attributes into the extent reserved for them.
-    fn write_aux(&mut self, sh: &Shared, aux: &Aux, id: u32, generation: u32, extent: Extent) {
-        aux.encode(id, generation, &mut self.scratch_buf);
+    /// Writes attributes into the extent reserved for them. `owner`: id and generation.
+    fn write_aux(&mut self, sh: &Shared, aux: &Aux, checksums: &[u8], owner: (u32, u32), extent: Extent) {
+        aux.encode(owner.0, owner.1, checksums, &mut self.scratch_buf);
         if !extent.is_empty() {
             sh.seam.region.span(extent.off, extent.nbytes).write(0, &self.scratch_buf);
             sh.seam.announce(extent.off, extent.nbytes);
         }
+        // A seal's array can be long; most attributes are not.
+        self.scratch_buf.shrink_to(SCRATCH_KEPT);
     }
 
     /// Names, renames or (`None`) unnames a record; with `replace`, the object that had the name is destroyed after the change stands.
@@ -258,30 +274,59 @@ impl Inner {
         Ok(())
     }
 
-    /// Rule 8 with new attributes: the idle body is written, then the word flips.
+    /// Rule 8 with a name given or taken away.
     pub(super) fn change_name(&mut self, sh: &Shared, idx: u32, naming: NewName<'_>) -> Result<()> {
-        let aux_extent = self.reserve_aux(sh, naming.map(|(name, _)| name))?;
-        let changed = self.change_body(sh, idx, naming, aux_extent);
+        self.change(sh, idx, &Attributes::Name(naming))
+    }
+
+    /// Rule 8 with new attributes: the idle body is written, then the word flips.
+    pub(super) fn change(&mut self, sh: &Shared, idx: u32, attributes: &Attributes<'_>) -> Result<()> {
+        let Some((_, live)) = self.live_with_word(idx)? else {
+            return Err(Error::new(Code::Destroyed, "the object was destroyed").with("id", idx));
+        };
+        let old = self.read_aux(&live)?;
+        let carried = self.checksums_of(&live, &old);
+        let (checksums, seal) = match attributes {
+            Attributes::Seal(new) => (*new, Some(Seal::of(new))),
+            Attributes::Name(_) => (&carried[..], old.seal),
+        };
+        let name = match attributes {
+            Attributes::Name(naming) => naming.map(|(name, _)| name),
+            Attributes::Seal(_) => old.naming.as_ref().map(|n| n.name.as_str()),
+        };
+        let aux_extent = self.reserve_aux(sh, name, seal.map(|s| u64::from(s.count)))?;
+        let changed = self.change_body(sh, idx, attributes, &old, (seal, checksums), aux_extent);
         if changed.is_err() {
             self.give_back(aux_extent, Fate::Free)?;
         }
         changed
     }
 
-    fn change_body(&mut self, sh: &Shared, idx: u32, naming: NewName<'_>, aux_extent: Extent) -> Result<()> {
-        let old_name = match self.record(idx)? {
-            Some(live) => self.naming_of(&live)?.map(|n| n.name),
-            None => None,
-        };
+    fn change_body(
+        &mut self,
+        sh: &Shared,
+        idx: u32,
+        attributes: &Attributes<'_>,
+        old: &Aux,
+        (seal, checksums): (Option<Seal>, &[u8]),
+        aux_extent: Extent,
+    ) -> Result<()> {
         let change = self.prepare_change(sh, idx)?;
         let (live, seq) = (change.live, change.seq);
-        let aux =
-            Aux { naming: naming.map(|(name, replaces)| Naming { name: name.to_owned(), seq, replaces }) };
-        self.write_aux(sh, &aux, idx, live.head.generation, aux_extent);
-        let hash = naming.map(|(n, _)| self.hash(n));
-        let body = Body { aux: aux_extent, seq, ..live.body };
+        let naming = match attributes {
+            Attributes::Name(new) => {
+                new.map(|(name, replaces)| Naming { name: name.to_owned(), seq, replaces })
+            }
+            // The naming stays the act it was: its sequence ranks it among others (rule 15).
+            Attributes::Seal(_) => old.naming.clone(),
+        };
+        let hash = naming.as_ref().map(|n| self.hash(&n.name));
+        let owner = (idx, live.head.generation);
+        self.write_aux(sh, &Aux { naming, seal }, checksums, owner, aux_extent);
+        let flags = if seal.is_some() { live.body.flags | slot::SEALED } else { live.body.flags };
+        let body = Body { aux: aux_extent, flags, seq, ..live.body };
         self.flip(sh, idx, &change, &body, hash.map_or(0, word::name_tag))?;
-        let old_hash = old_name.map(|n| self.hash(&n));
+        let old_hash = old.naming.as_ref().map(|n| self.hash(&n.name));
         if let Some(names) = &mut self.names {
             if let Some(h) = old_hash {
                 names.remove(h, idx);

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::format::HEADER_BYTES;
 use crate::format::slot::Slot;
 use crate::format::word::{State, Word};
-use crate::resolve::{Live, Resolved, resolve};
+use crate::resolve::{Live, Resolved};
 
 /// One row of the catalog.
 #[derive(Clone, Debug)]
@@ -96,7 +96,7 @@ impl Inner {
             recoverable: false,
             name: None,
         };
-        match resolve(raw, slot, idx, self.trust()) {
+        match self.resolved(raw, slot, idx) {
             Resolved::Live(live) => {
                 if self.flaw(&live).is_some() {
                     return Some(unknown(live.head.generation));
@@ -152,7 +152,7 @@ impl Inner {
             if raw != 0
                 && let Some(slot) = self.catalog.slot(idx)
             {
-                n += u64::from(matches!(resolve(raw, &slot, idx, self.trust()), Resolved::Live(_)));
+                n += u64::from(matches!(self.resolved(raw, &slot, idx), Resolved::Live(_)));
             }
             true
         });

@@ -373,7 +373,7 @@ impl Inner {
     pub(super) fn live_with_word(&self, idx: u32) -> Result<Option<(Word, Live)>> {
         let raw = self.catalog.word(idx);
         let Some(slot) = self.catalog.slot(idx) else { return Ok(None) };
-        match (Word::decode(raw, idx), resolve::resolve(raw, &slot, idx, self.trust())) {
+        match (Word::decode(raw, idx), self.resolved(raw, &slot, idx)) {
             (Some(word), Resolved::Live(live)) if word.state == State::Live => Ok(Some((word, live))),
             (_, Resolved::Damaged(what)) => Err(self.damaged(idx, what)),
             _ => Ok(None),

@@ -63,9 +63,23 @@ pub fn body(path: &Path, idx: u32, which: usize) -> Body {
     }
 }
 
+/// The active body of a record.
+pub fn active(path: &Path, idx: u32) -> usize {
+    (word(path, idx) >> 3 & 1) as usize
+}
+
+/// Makes the checksum of a body right again.
+pub fn fix_body(path: &Path, idx: u32, which: usize) {
+    let b = get(path, body_off(idx, which), 48);
+    let mut c = b[..36].to_vec();
+    c.extend_from_slice(&b[40..48]);
+    c.extend_from_slice(&idx.to_le_bytes());
+    c.extend_from_slice(&get(path, slot_off(idx) + 4, 4));
+    super::patch(path, body_off(idx, which) + 36, &crc32c::crc32c(&c).to_le_bytes());
+}
+
 /// Writes a body with a correct checksum.
 pub fn put_body(path: &Path, idx: u32, which: usize, body: Body) {
-    let generation = get(path, slot_off(idx) + 4, 4);
     let mut b = [0u8; 48];
     b[..8].copy_from_slice(&(body.off | u64::from(body.flags) << 48).to_le_bytes());
     b[8..16].copy_from_slice(&body.units.to_le_bytes());
@@ -73,12 +87,8 @@ pub fn put_body(path: &Path, idx: u32, which: usize, body: Body) {
     b[24..32].copy_from_slice(&body.aux_off.to_le_bytes());
     b[32..36].copy_from_slice(&body.aux_units.to_le_bytes());
     b[40..48].copy_from_slice(&body.seq.to_le_bytes());
-    let mut c = b[..36].to_vec();
-    c.extend_from_slice(&b[40..48]);
-    c.extend_from_slice(&idx.to_le_bytes());
-    c.extend_from_slice(&generation);
-    b[36..40].copy_from_slice(&crc32c::crc32c(&c).to_le_bytes());
     super::patch(path, body_off(idx, which), &b);
+    fix_body(path, idx, which);
 }
 
 /// Writes the head's type with a correct checksum.
