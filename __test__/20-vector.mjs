@@ -641,11 +641,8 @@ test('later types and methods say UNSUPPORTED, with nothing made', async t => {
     refuses(t, () => fmallocSet(v, index, 2), 'UNSUPPORTED')
   }
   t.deepEqual(v.toArray(), [1])
-  refuses(t, () => store.compact(), 'UNSUPPORTED')
   refuses(t, () => store.reset(), 'UNSUPPORTED')
   await rejects(t, () => v.toArrow(), 'UNSUPPORTED')
-  await rejects(t, () => store.compactAsync(), 'UNSUPPORTED')
-  await rejects(t, () => store.compactTo('elsewhere.fm'), 'UNSUPPORTED')
   t.is(v.sealed, false)
   t.is(v.dim, null)
   t.is(v.names, null)

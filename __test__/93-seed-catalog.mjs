@@ -252,7 +252,7 @@ test('6.22 the summary part', t => {
     nonrecoverableActiveRecords: 0,
     activePayloadBytes: 87,
     tombstonedPayloadBytes: 0,
-    compactionImplemented: false,
+    compactionImplemented: true,
   })
   t.is(typeof summary.committedPayloadGapsBytes, 'number')
   t.is(typeof summary.potentiallyReclaimablePayloadBytes, 'number')

@@ -65,6 +65,15 @@ function unclaimedPlace(store: Store, raw: Readonly<Record<string, unknown>>, co
   return { store, name, replace, commit: commit || name !== null }
 }
 
+/** Vectors of this thread whose elements are being written: code of the user's may run in between. */
+let building = 0
+
+/** Refuses what would move a vector that is half made. */
+export function checkNotBuilding(operation: string): void {
+  if (building > 0)
+    fail('BUSY', `${operation} cannot be called while a vector is being made from values or by map()`)
+}
+
 /** Makes a vector of `length` elements and commits it where the place says so. `fill` writes its elements first. */
 export function build(
   place: Place,
@@ -80,7 +89,14 @@ export function build(
   const vector = adopt(handle)
   try {
     if (pressed) relieve('minor')
-    fill?.(handle, vector)
+    if (fill !== undefined) {
+      building++
+      try {
+        fill(handle, vector)
+      } finally {
+        building--
+      }
+    }
     if (place.commit) handle.commit(place.name, place.replace)
     else {
       handle.check()
@@ -99,7 +115,7 @@ const stagedLanes = new Map<number, Lane>()
 function stagedLane(dtype: Dtype): Lane {
   let lane = stagedLanes.get(dtype.code)
   if (lane === undefined) {
-    lane = new Lane(dtype.code, staging, 0, 0, staging.byteLength / dtype.width)
+    lane = new Lane(dtype.code, staging, 0, 0, staging.byteLength / dtype.width, 0)
     stagedLanes.set(dtype.code, lane)
   }
   return lane

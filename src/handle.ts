@@ -65,11 +65,16 @@ export class Handle {
   }
 
   /**
-   * One comparison per element access: the cell changes when the object dies, or is sealed, in any thread. False means only that it must be
+   * One comparison per element access: the cell changes when the object dies, is sealed or is moved, in any thread. False means only that it must be
    * asked after: see {@link isAlive}.
    */
   get alive(): boolean {
-    return this.cells[this.cell] === this.cellValue && this.space.open
+    return this.isAt(this.cellValue)
+  }
+
+  /** The same for what was made when the cell had the value `stamp`: another facade of the vector may have learned of a move since. */
+  isAt(stamp: number): boolean {
+    return this.cells[this.cell] === stamp && this.space.open
   }
 
   /** Whether the object lives; what this handle knows of it is up to date afterwards. */
@@ -212,12 +217,12 @@ export class Handle {
     if (this.store === null) {
       // A file without a store has no segments: its own buffers serve, and the liveness test guards them just the same.
       const { buffer, base } = this.buffers().covering(start * width, start * width + nbytes)
-      return new Lane(code, buffer, start * width - base, first, count)
+      return new Lane(code, buffer, start * width - base, first, count, this.cellValue)
     }
     const off = this.off + start * width
     const stride = Math.floor(off / STRIDE)
     const local = off - stride * STRIDE
-    return new Lane(code, this.space.segment(stride, local + nbytes), local, first, count)
+    return new Lane(code, this.space.segment(stride, local + nbytes), local, first, count, this.cellValue)
   }
 
   /** Elements of one lane. */

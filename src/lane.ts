@@ -21,9 +21,19 @@ export class Lane {
   readonly f64: Float64Array
   readonly i32: Int32Array
   readonly u8: Uint8Array
+  /** What the liveness cell of the vector said when the lane was made: with another value the elements may lie elsewhere. */
+  readonly stamp: number
   #words: Uint32Array | undefined
 
-  constructor(code: number, buffer: ArrayBuffer, byteOffset: number, first: number, count: number) {
+  constructor(
+    code: number,
+    buffer: ArrayBuffer,
+    byteOffset: number,
+    first: number,
+    count: number,
+    stamp: number,
+  ) {
+    this.stamp = stamp
     this.code = code
     this.first = first
     this.count = count
@@ -38,7 +48,7 @@ export class Lane {
 
   /** A lane over memory of its own. */
   static own(code: number, width: number, count: number): Lane {
-    return new Lane(code, new ArrayBuffer(width * count), 0, 0, count)
+    return new Lane(code, new ArrayBuffer(width * count), 0, 0, count, 0)
   }
 
   /** The typed array that holds the elements. */

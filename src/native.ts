@@ -82,6 +82,13 @@ export interface Control {
   readonly control: unique symbol
 }
 
+/** Bytes. */
+export interface NativeCompaction {
+  moved: number
+  freed: number
+  stopped: boolean
+}
+
 /** The binding. */
 export interface Native {
   factsBuffer(): ArrayBuffer
@@ -110,6 +117,11 @@ export interface Native {
   control(): Control
   controlStop(control: Control): void
   controlRead(control: Control): Progress | null
+  storeCompact(handle: number): NativeCompaction
+  storeCompactAsync(handle: number, control: Control): Promise<NativeCompaction>
+  /** False: it was stopped. Checks, and refuses all other calls of a store that is to be replaced, before it returns. */
+  storeCompactTo(handle: number, path: string, control: Control): Promise<boolean>
+  storeIsReplaced(handle: number): boolean
   /** A private buffer over the data mapping from `stride` * 3 GiB; may be asked again with more bytes. */
   segment(handle: number, stride: number, nbytes: number): ArrayBuffer
   /** Detaches a private buffer; never used on a user's. */
@@ -203,7 +215,14 @@ function rethrow(e: unknown): never {
   throw fromNative(e)
 }
 
-const ASYNC = new Set<string>(['storeSync', 'storeVerifyAsync', 'syncObject', 'prefetch'])
+const ASYNC = new Set<string>([
+  'storeSync',
+  'storeVerifyAsync',
+  'storeCompactAsync',
+  'storeCompactTo',
+  'syncObject',
+  'prefetch',
+])
 
 function wrap(binding: Native): Native {
   const wrapped: Record<string, unknown> = {}

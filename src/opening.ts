@@ -8,6 +8,7 @@ import { native, type NativeOpen, type StoreFacts } from './native.js'
 import { option } from './options.js'
 import { makeStore, type Store } from './store.js'
 import { UserBuffers } from './views.js'
+import { stopAll } from './watch.js'
 
 /** Users' buffers of each store this thread has open, by path and uuid (a copied file has the same uuid). */
 const users = new Map<string, UserBuffers>()
@@ -40,7 +41,10 @@ export function openAnonymous(): Store {
 function enter(known: StoreFacts): Store {
   if (!exitHooked && isMainThread) {
     // process.exit and uncaught errors run no finalizers in the main thread; this event they do run.
-    process.on('exit', () => native.exitSync())
+    process.on('exit', () => {
+      stopAll()
+      native.exitSync()
+    })
     exitHooked = true
   }
   const key = `${known.uuid} ${known.path}`

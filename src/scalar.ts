@@ -81,7 +81,8 @@ export function tryExact(code: number, value: unknown): Encoded | undefined {
     case 'object':
       if (value === null) return code === RAW ? undefined : null
       if (isComplex(value)) {
-        if (code === COMPLEX) return value
+        // Copied: what is written later must not run a getter then.
+        if (code === COMPLEX) return { re: Number(value.re), im: Number(value.im) }
         return value.im === 0 ? exactNumber(code, value.re) : undefined
       }
       return isInt(value) ? exactNumber(code, value.int) : undefined

@@ -3,7 +3,8 @@
  * all. Everything about one vector's elements is elsewhere.
  */
 import { inspect } from 'node:util'
-import { adopt, build, checkFree, checkName, createVector, placeIn } from './create.js'
+import { compactAsync, compactTo } from './compact.js'
+import { adopt, build, checkFree, checkName, checkNotBuilding, createVector, placeIn } from './create.js'
 import { checkLength, dtypeOf, parseType, RAW } from './dtype.js'
 import { fail, quietly, show } from './errors.js'
 import { Handle } from './handle.js'
@@ -11,7 +12,7 @@ import { inferType } from './infer.js'
 import { inspectStore } from './inspect.js'
 import { Space } from './memory.js'
 import { FACT, facts, native, type StoreFacts } from './native.js'
-import { checkFlag, checkKeys } from './options.js'
+import { checkFlag, checkKeys, checkPath } from './options.js'
 import type { ColumnInput, DataFrame, List, Matrix, NdArray, SchemaOf } from './shapes.js'
 import { tidy } from './tidy.js'
 import type {
@@ -67,9 +68,6 @@ export interface Store {
   getMatrix<A extends Type = Type>(name: string, type?: A): Matrix<A>
   getDataFrame<C extends Schema = Schema>(name: string, schema?: C): DataFrame<C>
   getList(name: string): List
-  compact(): { moved: number; freed: number }
-  compactAsync(o?: AsyncOptions): Promise<{ moved: number; freed: number }>
-  compactTo(path: string, o?: AsyncOptions): Promise<void>
   reset(): void
 }
 
@@ -302,6 +300,41 @@ export class Store {
     return await watched(control => native.storeVerifyAsync(handle, payloads, control), signal, progress)
   }
 
+  // ---- compaction
+
+  /**
+   * Makes the file shorter: objects move from its end into gaps, then the free tail goes; no free disk space is needed. Names and refs hold.
+   * Returns bytes moved and bytes by which the file became shorter. What has a view, or is open in another thread, stays where it
+   * is, and so do the catalog's own pages; `diagnose().summary.compactionHeldBack` counts the objects. Syncs. Throws READ_ONLY, BUSY while
+   * another compaction or copy runs, CORRUPT.
+   */
+  compact(): { moved: number; freed: number } {
+    this.#space.checkAccepting()
+    checkNotBuilding('compact')
+    const { moved, freed } = native.storeCompact(this.#space.handle)
+    return { moved, freed }
+  }
+
+  /**
+   * {@link compact} off the event loop: objects that any thread has open, this one included, stay where they are. On abort it stops and rejects
+   * with `signal.reason`; what was moved by then is moved.
+   */
+  compactAsync(o?: AsyncOptions): Promise<{ moved: number; freed: number }> {
+    return compactAsync(this.#space, o)
+  }
+
+  /**
+   * Writes a dense copy of all objects to a new file: same ids, generations and names under a new uuid, nothing of the gaps. Never replaces
+   * another file (EXISTS); an error or abort leaves nothing behind. The copy shows the catalog of one moment; elements written in place
+   * meanwhile may be in it or not; temporaries are not copied. CORRUPT names what is damaged instead of copying it.
+   *
+   * Onto the store's own path, the copy takes the file's place and keeps the uuid; this store is then closed as by {@link close}: open it
+   * again, names and refs hold. It must be the process's only handle on the file, without views: BUSY; every use is BUSY meanwhile.
+   */
+  async compactTo(path: string, o?: AsyncOptions): Promise<void> {
+    await compactTo(this.#space, checkPath(path), o, () => this.close())
+  }
+
   /** Runs `fn`, then destroys the temporaries it made in this store, except those found in what it returns. */
   tidy<R>(fn: () => R): R {
     if (typeof fn !== 'function') fail('ARGUMENT', `tidy: expected a function, not ${show(fn)}`)
@@ -362,7 +395,10 @@ export class Store {
 }
 
 /** R's summary speaks of compaction. */
-const COMPACTION = { compactionImplemented: false, compactionNote: 'compaction is not there yet' }
+const COMPACTION = {
+  compactionImplemented: true,
+  compactionNote: 'compact() moves objects into gaps and cuts the tail; compactTo() writes a dense copy',
+}
 
 /** The object with this id, as {@link Store.get} finds one by name. Throws STALE_REF. */
 export function getById(store: Store, id: number, generation: number, temporary: boolean): Vector {
@@ -399,5 +435,5 @@ refuseMethods(Store.prototype, 'Store', {
   'matrices and arrays': ['matrix', 'array', 'getMatrix'],
   lists: ['list', 'getList'],
   'data frames': ['dataFrame', 'getDataFrame'],
-  compaction: ['compact', 'compactAsync', 'compactTo', 'reset'],
+  'emptying a store': ['reset'],
 })

@@ -11,17 +11,14 @@ import { isVector, partsOf } from './vector.js'
 interface Made {
   readonly token: number
   readonly id: number
-  readonly cells: Int32Array
-  readonly cell: number
-  readonly cellValue: number
 }
 
 /** The temporaries made since one `tidy` call began. */
 export class TidyScope {
   #made: Made[] = []
 
-  note({ token, id, cells, cell, cellValue }: Handle | Made): void {
-    this.#made.push({ token, id, cells, cell, cellValue })
+  note({ token, id }: Handle | Made): void {
+    this.#made.push({ token, id })
   }
 
   /** Destroys all but the kept ones, which pass to the enclosing scope. */
@@ -36,7 +33,6 @@ export class TidyScope {
 
 /** Whether the token still names the same living temporary: tokens are reused, and `keep()` may have committed it. */
 function isStill(made: Made): boolean {
-  if (made.cells[made.cell] !== made.cellValue) return false
   try {
     return native.stateOf(made.token) === 'temporary' && native.describe(made.token).id === made.id
   } catch {

@@ -5,7 +5,7 @@
 import { fail, FmallocError } from './errors.js'
 
 /** Names that return promises although they do not end in Async. */
-const PROMISES = new Set(['sync', 'toArrow', 'compactTo'])
+const PROMISES = new Set(['sync', 'toArrow'])
 
 /** A function that refuses every call. */
 export function refusal(name: string, missing: string): (...args: unknown[]) => never {

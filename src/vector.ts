@@ -181,7 +181,7 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   /** Element `i`; null is NA. Throws OUT_OF_BOUNDS outside 0..length-1, SUBSCRIPT for a fraction. */
   get(i: number): Scalar<T> {
     const lane = this.#lane
-    if (lane !== undefined && this.#handle.alive && typeof i === 'number') {
+    if (lane !== undefined && this.#handle.isAt(lane.stamp) && typeof i === 'number') {
       const k = i - lane.first
       if (k >>> 0 === k && k < lane.count) return lane.read(k) as Scalar<T>
     }
@@ -217,7 +217,7 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
       lane !== undefined &&
       typeof i === 'number' &&
       (typeof value !== 'object' || value === null) &&
-      this.#handle.alive &&
+      this.#handle.isAt(lane.stamp) &&
       this.#handle.writable
     ) {
       const k = i - lane.first
@@ -260,7 +260,7 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
     const { span } = handle
     const number = Math.floor(i / span)
     let lane = this.#lanes?.[number]
-    if (lane === undefined) {
+    if (lane === undefined || lane.stamp !== handle.cellValue) {
       const first = number * span
       lane = handle.lane(this.#start + first, Math.min(span, this.#length - first), first)
       if (this.#length > span) (this.#lanes ??= [])[number] = lane

@@ -8,11 +8,22 @@ import type { AsyncOptions, Progress } from './types.js'
 /** Milliseconds between two looks at the numbers. */
 const INTERVAL = 50
 
-/** Starts `work` with a control; rejects with `signal.reason` or with what `progress` throws, and then stops the work. */
+const running = new Set<Control>()
+
+/** At exit nobody waits for the rest. */
+export function stopAll(): void {
+  for (const control of running) native.controlStop(control)
+}
+
+/**
+ * Starts `work` with a control; rejects with `signal.reason` or with what `progress` throws, and then stops the work. With `isWhole` only after
+ * the work has ended; a result that an abort came too late for still counts.
+ */
 export async function watched<R>(
   work: (control: Control) => Promise<R>,
   signal: AbortSignal | undefined,
   progress: AsyncOptions['onProgress'],
+  isWhole?: (result: R) => boolean,
 ): Promise<R> {
   signal?.throwIfAborted()
   const control = native.control()
@@ -38,6 +49,7 @@ export async function watched<R>(
     }, INTERVAL)
   })
   ending.catch(() => {})
+  running.add(control)
   const done = work(control)
   done.catch(() => {})
   try {
@@ -46,8 +58,13 @@ export async function watched<R>(
     return result
   } catch (e) {
     native.controlStop(control)
+    if (isWhole !== undefined) {
+      const end = await done.catch(() => undefined)
+      if (end !== undefined && isWhole(end) && signal?.aborted) return end
+    }
     throw e
   } finally {
+    running.delete(control)
     clearInterval(timer)
     if (stopped !== undefined) signal?.removeEventListener('abort', stopped)
   }

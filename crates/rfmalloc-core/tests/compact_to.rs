@@ -182,6 +182,36 @@ fn damage_is_named_and_not_copied() {
     }
 }
 
+/// Seals go along, moved or copied, and what they speak of is tested on the way.
+#[test]
+fn sealed_objects_stay_sealed_and_are_tested() {
+    let dir = folder();
+    let path = dir.path().join("a.fm");
+    let store = open(&path, &booted(BOOT));
+    let gap = create(&store, None, 1, 800_000);
+    let mut sealed = create(&store, Some("sealed"), 2, 700_000);
+    store.seal(&mut sealed).unwrap();
+    store.sync().unwrap();
+    store.destroy(&gap, false).unwrap();
+    assert!(store.compact(&mut |_, _| true).unwrap().moved > 2_800_000);
+    let whole = |store: &Store| {
+        assert!(store.open_name("sealed").unwrap().unwrap().facts().sealed);
+        assert_eq!(read_name(store, "sealed").unwrap().unwrap(), bytes(2, 700_000));
+        assert!(store.verify_payloads().unwrap().faults.is_empty());
+    };
+    whole(&store);
+    copy_to(&store, &dir.path().join("b.fm"));
+    whole(&open(&dir.path().join("b.fm"), &booted(OTHER_BOOT)));
+    let off = sealed.whereabouts().unwrap().1 + 2_500_000;
+    drop(sealed);
+    store.close().unwrap();
+    patch(&path, off, &[file_bytes(&path)[off as usize] ^ 4]);
+    let store = open(&path, &booted(BOOT));
+    let e = assert_code(store.compact_to(&dir.path().join("c.fm"), &mut |_, _| true), Code::Corrupt);
+    assert!(e.message().contains("seal"), "{e}");
+    assert!(!dir.path().join("c.fm").exists());
+}
+
 /// What a copy reads must not be given to others before it has been read.
 #[test]
 fn bytes_freed_during_a_copy_are_not_reused_before_its_end() {

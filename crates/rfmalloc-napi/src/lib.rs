@@ -8,7 +8,7 @@
 //! | `view` | raw Node-API: external buffers, weak references (the only unsafe file) |
 //! | `thread` | what this thread has open |
 //! | `store`, `object`, `elements` | the exports |
-//! | `task` | promises |
+//! | `task`, `job` | promises; `job`: those over a whole file |
 //! | `error` | core errors to JavaScript errors |
 
 #![deny(unsafe_code)]
@@ -21,6 +21,7 @@
 
 mod elements;
 mod error;
+mod job;
 mod object;
 mod store;
 mod task;

@@ -250,6 +250,7 @@ pub fn store_summary(handle: u32) -> Result<HashMap<String, f64>> {
         ("cleanAtOpen", flag(i.was_clean)),
         ("oneSuperblockAtOpen", flag(i.one_superblock)),
         ("poisoned", flag(i.poisoned)),
+        ("compactionHeldBack", i.held_back as f64),
     ];
     Ok(list.into_iter().map(|(k, v)| (k.to_owned(), v)).collect())
 }

@@ -51,7 +51,7 @@ impl Control {
         *self.step.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn tell(&self, step: VerifyStep) -> bool {
+    pub(crate) fn tell(&self, step: VerifyStep) -> bool {
         *self.step.lock().unwrap_or_else(PoisonError::into_inner) = Some(step);
         !self.stopped.load(Ordering::Acquire)
     }

@@ -150,6 +150,9 @@ impl Shared {
         total.freed = before.saturating_sub(inner.file_len);
         inner.held_back = total.held;
         drop(inner);
+        if !total.stopped {
+            control(progress.total, progress.total);
+        }
         drop(guard);
         Ok(total)
     }

@@ -9,8 +9,9 @@
 use super::space::alignment;
 use super::upkeep::Control;
 use super::{Inner, Shared};
+use crate::dtype::Dtype;
 use crate::error::{Code, Error, Result};
-use crate::format::aux::Aux;
+use crate::format::aux::{Aux, SEAL_BLOCK, Seal};
 use crate::format::segment::{self, Header};
 use crate::format::slot::{self, Body, Head, NOT_DEAD};
 use crate::format::superblock::{CLEAN, COPY_OFF, HELD_DISTRUST, Superblock};
@@ -25,6 +26,8 @@ use std::os::unix::fs::FileExt;
 
 /// Bytes copied between two looks at the control.
 const PIECE: usize = 1 << 20;
+// A seal's checksum is tested on each piece as it passes.
+const _: () = assert!(PIECE == SEAL_BLOCK as usize);
 
 /// One object of the image.
 struct Entry {
@@ -172,6 +175,14 @@ impl Dense {
         let (mut done, total) = (0, self.total());
         let mut aux_bytes = Vec::new();
         for e in &mut self.entries {
+            let mut sums = Vec::new();
+            if !e.from.aux.is_empty() {
+                read(&sh.seam.file, e.from.aux, &mut aux_bytes)?;
+                sums = e.check_aux(self.seed, &mut aux_bytes)?;
+                out.put(e.to.aux.off, &aux_bytes)?;
+                done += e.from.aux.nbytes;
+            }
+            let mut sums = sums.chunks_exact(4);
             let mut at = 0;
             while at < e.from.payload.nbytes {
                 sh.check_not_closing()?;
@@ -179,15 +190,17 @@ impl Dense {
                     return Ok(false);
                 }
                 let nbytes = (PIECE as u64).min(e.from.payload.nbytes - at);
-                out.copy(&sh.seam.file, e.from.payload.off + at, e.to.payload.off + at, nbytes as usize)?;
+                let off = e.from.payload.off + at;
+                out.copy(&sh.seam.file, off, e.to.payload.off + at, nbytes as usize)?;
+                if let Some(sum) = sums.next() {
+                    let start = out.buffer.len() - nbytes as usize;
+                    let elements = nbytes.min(e.nbytes().saturating_sub(at)) as usize;
+                    if crc32c::crc32c(&out.buffer[start..start + elements]).to_le_bytes() != *sum {
+                        return Err(e.damaged("the elements differ from the seal's checksums", off));
+                    }
+                }
                 at += nbytes;
                 done += nbytes;
-            }
-            if !e.from.aux.is_empty() {
-                read(&sh.seam.file, e.from.aux, &mut aux_bytes)?;
-                e.check_aux(self.seed, &mut aux_bytes)?;
-                out.put(e.to.aux.off, &aux_bytes)?;
-                done += e.from.aux.nbytes;
             }
         }
         self.write_catalog(&mut out)?;
@@ -241,19 +254,31 @@ impl Entry {
         b
     }
 
-    /// Attributes are copied as they are, once they have passed their checks; but a name that another object has now is left behind.
-    fn check_aux(&mut self, seed: NameSeed, bytes: &mut Vec<u8>) -> Result<()> {
+    /// Bytes of its elements.
+    fn nbytes(&self) -> u64 {
+        Dtype::from_code(self.head.dtype).map_or(0, |t| self.from.len * t.width())
+    }
+
+    fn damaged(&self, what: &str, off: u64) -> Error {
+        Error::corrupt(format!("record {}: {what}", self.head.id), off).with("id", self.head.id)
+    }
+
+    /// Attributes are copied as they are, once they have passed their checks; but a name that another object has now is left behind. The
+    /// checksums of a seal are returned: one for each [`PIECE`] of the payload.
+    fn check_aux(&mut self, seed: NameSeed, bytes: &mut Vec<u8>) -> Result<Vec<u8>> {
         let Head { id, generation, .. } = self.head;
-        let mut aux = Aux::decode(bytes, bytes.len() as u64, id, generation).map_err(|what| {
-            Error::corrupt(format!("record {id}: {what}"), self.from.aux.off).with("id", id)
-        })?;
+        let mut aux = Aux::decode(bytes, bytes.len() as u64, id, generation)
+            .map_err(|what| self.damaged(what, self.from.aux.off))?;
+        let array = aux.seal.map_or(0..0, |s| s.off as usize..s.off as usize + 4 * s.count as usize);
+        let checksums = bytes[array].to_vec();
+        if let Some(seal) = aux.seal
+            && (Seal::of(&checksums).crc != seal.crc
+                || Seal::count_for(self.nbytes()) != u64::from(seal.count))
+        {
+            return Err(self.damaged("the seal's checksums are damaged", self.from.aux.off + seal.off));
+        }
         if self.is_loser {
             aux.naming = None;
-            let checksums = aux.seal.map_or(0..0, |s| {
-                let start = s.off as usize;
-                start..start + 4 * s.count as usize
-            });
-            let checksums = bytes[checksums].to_vec();
             aux.encode(id, generation, &checksums, bytes);
             self.to.aux = match bytes.len() {
                 0 => Extent::EMPTY,
@@ -261,7 +286,7 @@ impl Entry {
             };
         }
         self.word.tag = aux.naming.map_or(0, |n| word::name_tag(word::name_hash(seed, &n.name)));
-        Ok(())
+        Ok(checksums)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Holds on open objects: [`Handle`] (one thread's), [`Pin`] (a buffer given out over the bytes), `Operation` (work in progress).
 
 use super::objects::{Elements, Object, current_thread};
+use super::upkeep::Upkeep;
 use super::{Inner, Shared};
 use crate::dtype::Dtype;
 use crate::error::{Code, Error, Result};
@@ -197,7 +198,7 @@ impl Handle {
     /// Where the object stands now. Never fails.
     pub fn state(&self) -> ObjectState {
         let Some(mut inner) = self.shared.lock_ours() else { return ObjectState::Closed };
-        if inner.closing {
+        if inner.closing || inner.upkeep == Upkeep::Replaced {
             return ObjectState::Closed;
         }
         match inner.objects.get(self.key, self.serial) {

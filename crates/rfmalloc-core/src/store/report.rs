@@ -60,6 +60,8 @@ pub struct Info {
     pub discarded: u64,
     /// An earlier sync failed.
     pub poisoned: bool,
+    /// Objects that the last compaction of this process left where they were because somebody held them.
+    pub held_back: u64,
 }
 
 /// The summary of R's `diagnose_fmalloc_runtime`.
@@ -250,6 +252,7 @@ impl Store {
             one_superblock: inner.one_copy,
             discarded: inner.discarded,
             poisoned: inner.poisoned.is_some(),
+            held_back: inner.held_back,
         })
     }
 
