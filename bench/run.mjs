@@ -4,6 +4,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { compact } from './compact.mjs'
 import { create } from './create.mjs'
 import { machine } from './machine.mjs'
 import { native } from './native.mjs'
@@ -11,7 +12,7 @@ import { open } from './open.mjs'
 import { markdown, table } from './report.mjs'
 import { viewLoop } from './view-loop.mjs'
 
-const benches = { 'view-loop': viewLoop, create, open, native }
+const benches = { 'view-loop': viewLoop, create, open, native, compact }
 
 const words = process.argv.slice(2)
 const write = words.includes('--write')
