@@ -182,16 +182,7 @@ for (const [option, values] of Object.entries({
 })) {
   test(`openFmalloc refuses a bad ${option} and touches nothing`, t => {
     const file = freshPath(t)
-    for (const value of values)
-      refuses(t, () => openFmalloc(file, { [option]: value }), ['ARGUMENT', 'UNSUPPORTED'])
-    t.false(fs.existsSync(file))
-  })
-}
-
-for (const [option, value] of [['unsynced', 'keep']]) {
-  test(`openFmalloc says UNSUPPORTED to ${option}, which comes later, and touches nothing`, t => {
-    const file = freshPath(t)
-    refuses(t, () => openFmalloc(file, { [option]: value }), 'UNSUPPORTED')
+    for (const value of values) refuses(t, () => openFmalloc(file, { [option]: value }), 'ARGUMENT')
     t.false(fs.existsSync(file))
   })
 }

@@ -35,6 +35,8 @@ export interface StoreFacts {
   created: boolean
   capacity: number | null
   maxSize: number
+  /** Objects that the first change will drop for good after a machine crash. */
+  discarding: number
 }
 
 export interface NativeOpen {
@@ -45,6 +47,8 @@ export interface NativeOpen {
   create?: boolean
   /** Milliseconds; -1 is off. */
   syncEvery?: number
+  /** unsynced: 'keep'. */
+  keepUnsynced?: boolean
   /** durability: 'full'. */
   full?: boolean
   /** Milliseconds; may be Infinity. */
@@ -105,6 +109,7 @@ export interface Native {
   storeDrain(handle: number): boolean
   storeSyncNow(handle: number): number
   storeSync(handle: number): Promise<void>
+  storeReset(handle: number): void
   storeFlush(handle: number): void
   storeInfo(handle: number): NativeInfo
   storeNamed(handle: number): number

@@ -8,6 +8,7 @@ import { native, type NativeOpen, type StoreFacts } from './native.js'
 import { option } from './options.js'
 import { makeStore, type Store } from './store.js'
 import { UserBuffers } from './views.js'
+import { warn } from './warnings.js'
 import { stopAll } from './watch.js'
 
 /** Users' buffers of each store this thread has open, by path and uuid (a copied file has the same uuid). */
@@ -39,6 +40,14 @@ export function openAnonymous(): Store {
 }
 
 function enter(known: StoreFacts): Store {
+  if (known.discarding > 0) {
+    warn(
+      'discarded-on-recovery',
+      `${known.path}: ${known.discarding} objects are newer than the last sync before the machine's crash and not there any more; the first ` +
+        "change drops them for good. To have what is whole of them, close the store and open it with { unsynced: 'keep' }",
+      'openFmalloc',
+    )
+  }
   if (!exitHooked && isMainThread) {
     // process.exit and uncaught errors run no finalizers in the main thread; this event they do run.
     process.on('exit', () => {

@@ -113,7 +113,7 @@ export function parseOpen(o: OpenOptions | undefined | null, where: string): Nat
     out.syncEvery = Math.ceil(every)
   }
   out.full = checkWord(raw['durability'], 'durability', ['process', 'full']) === 'full'
-  checkLater(raw['unsynced'], 'unsynced', 'drop', ['keep'])
+  out.keepUnsynced = checkWord(raw['unsynced'], 'unsynced', ['drop', 'keep']) === 'keep'
   const wait = raw['lockTimeout']
   if (isGiven(wait)) {
     if (typeof wait !== 'number' || !(wait >= 0))
@@ -150,12 +150,6 @@ function checkWord<W extends string>(value: unknown, what: string, words: readon
   return (
     found ?? fail('ARGUMENT', `${what} must be ${words.map(w => `'${w}'`).join(' or ')}, not ${show(value)}`)
   )
-}
-
-function checkLater(value: unknown, what: string, now: string, later: readonly string[]): void {
-  if (!isGiven(value) || value === now) return
-  if (later.includes(value as string)) fail('UNSUPPORTED', `${what}: '${String(value)}' is not there yet`)
-  fail('ARGUMENT', `${what} must be ${[now, ...later].map(x => `'${x}'`).join(' or ')}, not ${show(value)}`)
 }
 
 // ---- the thread's settings

@@ -68,7 +68,6 @@ export interface Store {
   getMatrix<A extends Type = Type>(name: string, type?: A): Matrix<A>
   getDataFrame<C extends Schema = Schema>(name: string, schema?: C): DataFrame<C>
   getList(name: string): List
-  reset(): void
 }
 
 /**
@@ -342,12 +341,31 @@ export class Store {
     return tidy(this.#space, fn)
   }
 
+  /**
+   * Empties the store: every object, named or not, and every temporary is destroyed, in every thread; references are stale. Views taken
+   * before stay readable, and the file shrinks at close. Throws BUSY while an operation runs, CORRUPT (and destroys nothing) where a
+   * record is damaged. A power cut before the next sync may bring single objects back, whole; with full durability none.
+   *
+   * @example
+   * store.reset()
+   * store.size   // 0
+   */
+  reset(): void {
+    this.#space.checkCreatable()
+    native.storeReset(this.#space.handle)
+  }
+
   /** A row for every record, newest first; also tombstones whose space is not reusable yet. */
   allocations(): AllocationRecord[] {
     this.#space.checkAccepting()
     return native.storeAllocations(this.#space.handle)
   }
 
+  /**
+   * The store's numbers: R's summary, and where the bytes are. `liveBytes + pinnedBytes` (destroyed, under living views) `+ temporaryBytes +
+   * retiredBytes` (waiting for a sync) `+ freeBytes + metadataBytes` is the file's length; `largestGapBytes`, `unnamedRecords`,
+   * `temporaries`, `damagedRecords`, `sealedRecords`; after a machine crash `discardedRecords` and `keptRecords`. Reads the catalog.
+   */
   diagnose(): Diagnosis {
     this.#space.checkAccepting()
     const { handle } = this.#space
@@ -435,5 +453,4 @@ refuseMethods(Store.prototype, 'Store', {
   'matrices and arrays': ['matrix', 'array', 'getMatrix'],
   lists: ['list', 'getList'],
   'data frames': ['dataFrame', 'getDataFrame'],
-  'emptying a store': ['reset'],
 })

@@ -245,7 +245,11 @@ export interface OpenOptions {
   durability?: 'process' | 'full'
   /** Milliseconds after an unsynced commit until a background sync; default 5000; false: none, at exit neither. */
   syncEvery?: number | false
-  /** After a machine crash: objects newer than the last sync; default 'drop'. 'keep' is not there yet. */
+  /**
+   * What becomes, after a crash of the machine, of what no sync had covered. 'drop' (default): it is gone, and the store is as at the last
+   * sync. 'keep': every object, name and destruction that reached the disk whole counts; the elements of such objects are unverified (a
+   * page may be old). Opening decides nothing: the first change does, for good. Counts are in `diagnose().summary`.
+   */
   unsynced?: 'drop' | 'keep'
   /**
    * Milliseconds to wait for whoever has the file locked (another process, or another copy of the addon in this one); default 0, Infinity

@@ -24,6 +24,9 @@ pub(crate) struct Conflict {
 pub(crate) struct HeapStats {
     pub(crate) used: u64,
     pub(crate) retired: u64,
+    pub(crate) free: u64,
+    /// The longest free stretch.
+    pub(crate) largest: u64,
 }
 
 /// The free-space map of one store.
@@ -213,7 +216,7 @@ impl Heap {
             sys::fm_stats(self.fm.as_ptr(), &raw mut s);
             s
         };
-        HeapStats { used: s.used, retired: s.retired }
+        HeapStats { used: s.used, retired: s.retired, free: s.free, largest: s.largest }
     }
 
     /// Walks every invariant of the map.

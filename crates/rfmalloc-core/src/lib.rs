@@ -53,6 +53,6 @@ pub use seam::{Event, Observer};
 pub use segment_view::SegmentView;
 pub use store::{
     Compaction, Control, CopyWork, Fault, Handle, Info, Mode, ObjectFacts, ObjectState, ObjectWork,
-    OpenOptions, Opened, Pin, RecordRow, Store, StoreWork, Summary, VerifyReport, VerifyStep,
+    OpenOptions, Opened, Pin, RecordRow, Store, StoreWork, Summary, Usage, VerifyReport, VerifyStep,
     sync_all_stores,
 };

@@ -159,6 +159,21 @@ fn sync_of_what_ended_before_it_ran_is_an_error() {
     assert_code(of_b.sync(), Code::Closed);
 }
 
+/// A close lets go of every handle before it refuses calls: a sync on its way found its object gone from the table of open objects, and
+/// said that it was destroyed although it was not.
+#[test]
+fn sync_of_an_object_whose_handles_are_gone_covers_it_all_the_same() {
+    let dir = folder();
+    let path = dir.path().join("a.fm");
+    let store = open(&path, &booted(BOOT));
+    let work = store.object_work(&create(&store, Some("a"), 1, 10)).unwrap();
+    work.sync().unwrap();
+    let image = copy(&path, &dir.path().join("image.fm"));
+    assert_eq!(open(&image, &booted(OTHER_BOOT)).names().unwrap(), ["a"]);
+    store.delete("a").unwrap();
+    assert_code(work.sync(), Code::Destroyed);
+}
+
 #[test]
 fn sync_of_one_object_in_a_scratch_store_has_nothing_to_do() {
     let dir = folder();

@@ -27,6 +27,7 @@ pub struct NativeOpen {
     pub create: Option<bool>,
     pub sync_every: Option<f64>,
     pub full: Option<bool>,
+    pub keep_unsynced: Option<bool>,
     /// Milliseconds; may be infinite.
     pub lock_timeout: Option<f64>,
 }
@@ -42,6 +43,8 @@ pub struct StoreFacts {
     pub created: bool,
     pub capacity: Option<f64>,
     pub max_size: f64,
+    /// Objects that the first change will drop for good after a machine crash.
+    pub discarding: f64,
 }
 
 /// Numbers of an open store.
@@ -114,6 +117,7 @@ fn facts(env: &Env, store: Store, created: bool) -> StoreFacts {
         created,
         capacity: store.capacity().map(|c| c as f64),
         max_size: store.max_size() as f64,
+        discarding: store.info().map_or(0, |i| if i.is_unsettled { i.discarded } else { 0 }) as f64,
         handle: thread::add_store(env, store),
     }
 }
@@ -138,6 +142,7 @@ pub fn store_open(env: Env, path: String, o: NativeOpen) -> Result<StoreFacts> {
             Some(ms) => Some(Duration::from_millis(ms as u64)),
         },
         full: o.full.unwrap_or(false),
+        keep_unsynced: o.keep_unsynced.unwrap_or(false),
         lock_timeout: o
             .lock_timeout
             .map_or(Duration::ZERO, |ms| Duration::try_from_secs_f64(ms / 1000.0).unwrap_or(Duration::MAX)),
@@ -171,6 +176,11 @@ pub fn store_sync_now(handle: u32) -> Result<f64> {
 #[napi(catch_unwind)]
 pub fn store_sync(handle: u32) -> Result<AsyncTask<StoreSync>> {
     thread::store(handle, Store::for_work).map(|s| AsyncTask::new(StoreSync(s)))
+}
+
+#[napi(catch_unwind)]
+pub fn store_reset(handle: u32) -> Result<()> {
+    thread::store(handle, Store::reset)
 }
 
 #[napi(catch_unwind)]
@@ -232,7 +242,7 @@ pub fn store_allocations(handle: u32) -> Result<Vec<NativeRecord>> {
 /// R's summary (behaviour 6.22) and the store's own numbers, by R's names in camel case.
 #[napi(catch_unwind)]
 pub fn store_summary(handle: u32) -> Result<HashMap<String, f64>> {
-    let (s, i) = thread::store(handle, |s| Ok((s.summary()?, s.info()?)))?;
+    let (s, i, u) = thread::store(handle, |s| Ok((s.summary()?, s.info()?, s.usage()?)))?;
     let flag = |b: bool| f64::from(u8::from(b));
     let list = [
         ("recordCount", s.records as f64),
@@ -246,6 +256,18 @@ pub fn store_summary(handle: u32) -> Result<HashMap<String, f64>> {
         ("committedPayloadGapsBytes", s.committed_payload_gaps_bytes as f64),
         ("potentiallyReclaimablePayloadBytes", s.potentially_reclaimable_payload_bytes as f64),
         ("discardedRecords", i.discarded as f64),
+        ("keptRecords", i.kept as f64),
+        ("damagedRecords", s.unknown as f64),
+        ("unnamedRecords", u.unnamed as f64),
+        ("sealedRecords", u.sealed as f64),
+        ("temporaries", u.temporaries as f64),
+        ("liveBytes", u.live_bytes as f64),
+        ("retiredBytes", u.retired_bytes as f64),
+        ("pinnedBytes", u.pinned_bytes as f64),
+        ("temporaryBytes", u.temporary_bytes as f64),
+        ("freeBytes", u.free_bytes as f64),
+        ("largestGapBytes", u.largest_gap_bytes as f64),
+        ("metadataBytes", u.metadata_bytes as f64),
         ("syncedSequence", i.synced_seq as f64),
         ("cleanAtOpen", flag(i.was_clean)),
         ("oneSuperblockAtOpen", flag(i.one_superblock)),

@@ -57,12 +57,17 @@ impl Inner {
         let was_trusted = self.same_boot;
         let recovered = self.recover(sh, used_end);
         self.barrier(sh, recovered)?;
+        if !was_trusted && self.picture.is_keeping {
+            self.cover_kept(sh, used_end)?;
+        }
         if !was_trusted {
             self.sb.state |= HELD_DISTRUST;
         }
         self.sb.state &= !(CLEAN | POISONED);
         self.extend_lease(sh)?;
+        self.synced_seq = self.sb.synced_seq;
         self.same_boot = true;
+        self.forget_picture();
         if !was_trusted {
             heap = self.derive(used_end, false)?;
         }
@@ -122,7 +127,6 @@ impl Inner {
     fn recover(&mut self, sh: &Shared, used_end: u32) -> Result<()> {
         let trust = self.trust();
         let mut changes: Vec<(u32, Word)> = Vec::new();
-        let mut discarded = 0;
         let mut scan = |idx: u32, raw: u64| {
             if raw == 0 {
                 // Lost or skipped; from the next sync on a zero word here would count as damage.
@@ -138,7 +142,6 @@ impl Inner {
             match self.resolved(raw, &slot, idx) {
                 Resolved::Absent => {
                     // Dead ones too: a word that outlives its slot's page (dead_seq lost) would revive the object once a sync passes it.
-                    discarded += u64::from(old.state == State::Live);
                     changes.push((idx, Word::free(slot.raw_generation)));
                 }
                 Resolved::Damaged(_) => {}
@@ -155,8 +158,19 @@ impl Inner {
         for (idx, word) in &changes {
             self.store_word(sh, *idx, *word);
         }
-        self.discarded += discarded;
         if changes.is_empty() { Ok(()) } else { barrier_metadata(sh, self) }
+    }
+
+    /// Rule 23: what was kept is on stable storage, and the superblock that ends recovery says so. Every sequence in the file is below the
+    /// lease, and every version that does not count has been overruled by its word, so the numbers may pass them all.
+    fn cover_kept(&mut self, sh: &Shared, used_end: u32) -> Result<()> {
+        let done = sh.seam.sync_all();
+        self.barrier(sh, done)?;
+        self.sb.synced_seq = self.sb.synced_seq.max(self.next_seq - 1);
+        self.sb.file_len = self.file_len;
+        self.sb.slots_used = self.sb.slots_used.max(used_end);
+        self.sb.segments = self.sb.segments.max(self.catalog.segments.len() as u32);
+        Ok(())
     }
 
     /// The word of a record that recovery keeps: the kept body active, its pair and tag; of the D bits only its own if it changed.

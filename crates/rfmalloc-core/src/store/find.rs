@@ -49,7 +49,7 @@ impl Inner {
 
     /// What a slot holds (rule 1).
     pub(super) fn resolved(&self, raw: u64, slot: &Slot, idx: u32) -> Resolved {
-        resolve::resolve(raw, slot, idx, self.trust())
+        self.judged(raw, slot, idx, resolve::resolve(raw, slot, idx, self.trust()))
     }
 
     /// The record in a slot, checked for use: bounds, type, size, and no overlap with the catalog.

@@ -122,6 +122,11 @@ impl Target {
             .with("id", self.facts.id)
     }
 
+    /// Slot and generation of its record; no slot that exists for a temporary.
+    pub(super) fn record_named(self) -> (u32, u64) {
+        (u32::try_from(self.facts.id).unwrap_or(u32::MAX), self.facts.generation)
+    }
+
     /// See [`Handle::begin`].
     pub(super) fn begin(self, shared: &Arc<Shared>) -> Result<Operation> {
         self.begin_if(shared, |_| Ok(()))

@@ -7,6 +7,7 @@
 //! | --- | --- |
 //! | `open` | open, create, initialise, check |
 //! | `begin` | rule 3: what precedes the first mutation of a process; recovery; the free-space map |
+//! | `judge` | rule 23: what counts after a machine crash, where the opener has a say |
 //! | `space` | allocate, grow, zero, new catalog segments |
 //! | `record` | rules 7–10: create, change, destroy, replace |
 //! | `sync` | rules 5, 6, 12, 13: superblock, lease, barriers, background sync |
@@ -19,6 +20,7 @@
 //! | `handle` | handles, pins, operations |
 //! | `find` | names and ids to records |
 //! | `seal` | elements immutable from now on, with checksums |
+//! | `reset`, `usage` | a store emptied; where its bytes are |
 //! | `report` | allocations, info, summary |
 //! | `verify` | every check there is, changing nothing |
 //!
@@ -32,15 +34,18 @@ mod copy;
 mod dense;
 mod find;
 mod handle;
+mod judge;
 mod life;
 mod objects;
 mod open;
 mod record;
 mod report;
+mod reset;
 mod seal;
 mod space;
 mod sync;
 mod upkeep;
+mod usage;
 mod verify;
 
 pub use compact::Compaction;
@@ -50,6 +55,7 @@ pub use open::{Mode, OpenOptions, Opened};
 pub use report::{Info, RecordRow, Summary};
 pub use sync::{ObjectWork, sync_all_stores};
 pub use upkeep::Control;
+pub use usage::Usage;
 pub use verify::{Fault, VerifyReport, VerifyStep};
 
 pub(crate) use handle::Operation;
@@ -153,8 +159,8 @@ pub(crate) struct Inner {
     withheld: Vec<Extent>,
     /// Objects that the last compaction would have moved, had nobody held them.
     held_back: u64,
-    /// Records dropped by recovery after a machine crash.
-    discarded: u64,
+    /// What a machine crash left, as long as it is not settled, and what became of it.
+    picture: judge::Picture,
     scratch_buf: Vec<u8>,
 }
 

@@ -52,6 +52,7 @@ impl Mode {
 
 /// How to open a store.
 #[derive(Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent options, each documented")]
 pub struct OpenOptions {
     /// Must be the file's; a new file gets it.
     pub mode: Mode,
@@ -68,6 +69,8 @@ pub struct OpenOptions {
     /// Every commit, change and death is on stable storage when its call returns. Any opener of the process can ask for it; it then holds
     /// for all of them as long as the file is open.
     pub full: bool,
+    /// After a machine crash: keep what no sync covered, where it is whole.
+    pub keep_unsynced: bool,
     /// How long to wait for another holder of the file's lock; blocks the thread. `Duration::MAX`: for ever.
     pub lock_timeout: Duration,
     /// Watches durable writes and barriers, for tests.
@@ -86,6 +89,7 @@ impl Default for OpenOptions {
             create: true,
             sync_every: Some(Duration::from_secs(5)),
             full: false,
+            keep_unsynced: false,
             lock_timeout: Duration::ZERO,
             observer: None,
             boot_id: None,
@@ -531,7 +535,7 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
     let clean = sb.state & superblock::CLEAN != 0;
     let same_boot = (clean || boot_id == Some(sb.boot_id)) && !poisoned;
     let limit = limit(options, sb.capacity).min(region.reserved());
-    let inner = Inner {
+    let mut inner = Inner {
         sb_target: 1 - newer,
         same_boot,
         was_unclean: !clean,
@@ -562,10 +566,13 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
         upkeep: super::upkeep::Upkeep::None,
         withheld: Vec::new(),
         held_back: 0,
-        discarded: 0,
+        picture: super::judge::Picture::default(),
         scratch_buf: Vec::new(),
         sb,
     };
+    if !inner.same_boot && mode == Mode::Persistent {
+        inner.judge_crash(options.keep_unsynced);
+    }
     Ok(Arc::new(Shared {
         key,
         path: name,

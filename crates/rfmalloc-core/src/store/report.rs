@@ -35,6 +35,7 @@ pub struct RecordRow {
 
 /// Numbers of an open store.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each documented")]
 pub struct Info {
     /// Bytes of the file that are mapped.
     pub mapped_bytes: u64,
@@ -58,6 +59,10 @@ pub struct Info {
     pub one_superblock: bool,
     /// Records that a machine crash had left unfinished and recovery dropped.
     pub discarded: u64,
+    /// Objects kept after a machine crash in a version that no sync had covered.
+    pub kept: u64,
+    /// A machine crash has not been settled yet: the first change will.
+    pub is_unsettled: bool,
     /// An earlier sync failed.
     pub poisoned: bool,
     /// Objects that the last compaction of this process left where they were because somebody held them.
@@ -250,7 +255,9 @@ impl Store {
             synced_seq: inner.synced_seq,
             was_clean: !inner.was_unclean,
             one_superblock: inner.one_copy,
-            discarded: inner.discarded,
+            discarded: inner.picture.discarded,
+            kept: inner.picture.kept,
+            is_unsettled: !inner.same_boot,
             poisoned: inner.poisoned.is_some(),
             held_back: inner.held_back,
         })

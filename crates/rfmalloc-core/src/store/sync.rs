@@ -4,7 +4,7 @@
 //! written to the file where it still can be, and the next open acts as after a machine crash (decision 26).
 
 use super::handle::Target;
-use super::{Inner, Shared, Store};
+use super::{Inner, Operation, Shared, Store};
 use crate::error::{Code, Error, Result};
 use crate::format::slot::{self, MAX_SEQ};
 use crate::format::superblock::{self, COPY_OFF};
@@ -461,13 +461,29 @@ impl ObjectWork {
     pub fn sync(&self) -> Result<()> {
         let sh = &self.shared;
         // Declared before any guard of the mutex, so that it is dropped after them: ending an operation takes the mutex.
-        let _operation = self.target.begin(sh)?;
-        while let Some(version) = self.start(sh)? {
-            if self.finish(sh, &version)? {
+        let (target, _operation) = self.begin()?;
+        let work = Self { shared: Arc::clone(sh), target };
+        while let Some(version) = work.start(sh)? {
+            if work.finish(sh, &version)? {
                 break;
             }
         }
         sh.check_not_replaced()
+    }
+
+    /// The handle may be gone by now (a close lets go of all before it refuses): then the record itself says whether it lives.
+    fn begin(&self) -> Result<(Target, Operation)> {
+        let mut inner = self.shared.lock_open()?;
+        let mut target = self.target;
+        if inner.objects.get(target.key, target.serial).is_none() {
+            let (idx, generation) = target.record_named();
+            let live = inner.record(idx)?.filter(|live| u64::from(live.head.generation) == generation);
+            live.ok_or_else(|| target.destroyed_error())?;
+            target.key = inner.object_of(idx)?;
+            target.serial = inner.objects.slab[target.key as usize].as_ref().map_or(0, |o| o.serial);
+        }
+        let operation = target.begin_in(&self.shared, &mut inner, |_| Ok(()))?;
+        Ok((target, operation))
     }
 
     /// The version to be made durable; `None`: there is nothing to do.
