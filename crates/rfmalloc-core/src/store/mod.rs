@@ -228,6 +228,8 @@ impl Shared {
     /// was moved away is still ours, under its new name.
     fn check_not_replaced(&self) -> Result<()> {
         match std::fs::metadata(&self.path) {
+            // A store that took its own file's place: all that was synced is in the new one.
+            Ok(_) if matches!(self.lock().upkeep, Upkeep::Replacing | Upkeep::Replaced) => Ok(()),
             Ok(now) if (now.dev(), now.ino()) != self.key && self.mode == Mode::Persistent => Err(Error::new(
                 Code::Io,
                 format!(
