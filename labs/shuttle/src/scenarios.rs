@@ -6,7 +6,8 @@
 use crate::world::{
     NBYTES, OTHER_BOOT, Place, assert_reopens, assert_whole, create, eager, killed, open, quiet, read,
 };
-use rfmalloc_core::{Code, ObjectState, OpenOptions, Vector, cells};
+use rfmalloc_core::{Code, Dtype, Handle, ObjectState, OpenOptions, SegmentView, Store, Vector, cells};
+use shuttle::rand::Rng;
 use shuttle::thread;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -26,6 +27,9 @@ pub(crate) const ALL: &[Scenario] = &[
     ("operation-at-close", operation_at_close),
     ("names", names),
     ("scratch", scratch),
+    ("compaction", compaction),
+    ("copy", copy),
+    ("copy-onto-itself", copy_onto_itself),
 ];
 
 fn done_or_closed(done: rfmalloc_core::Result<()>) {
@@ -158,6 +162,19 @@ fn openers() {
     store.close().unwrap();
 }
 
+/// The first byte as JavaScript reads it, without a lock: the liveness cell is tested, then the byte is taken through the segment view, and
+/// anything may happen in between. `None`: the cell says that the handle has to ask again.
+fn read_as_the_facade(handle: &Handle, view: &SegmentView) -> Option<u8> {
+    let facts = handle.facts();
+    let (idx, value) = facts.cell;
+    let word = &cells::chunk(idx as usize / cells::CHUNK).unwrap()[idx as usize % cells::CHUNK];
+    let is_alive = word.load(Ordering::Acquire) == value;
+    thread::yield_now();
+    assert!(facts.off < view.nbytes());
+    // SAFETY: the offset lies inside the view, which lives.
+    is_alive.then(|| unsafe { view.ptr().add(facts.off as usize).read_volatile() })
+}
+
 /// The facade's own access: test the liveness cell, then read through the segment view, without a lock. Bytes of an object that died after
 /// the test stay its own as long as this thread has its handle.
 fn liveness() {
@@ -169,20 +186,13 @@ fn liveness() {
         let store = Arc::clone(&store);
         thread::spawn(move || {
             let Some(handle) = store.open_name("x").unwrap() else { return };
-            let facts = handle.facts();
-            let view = store.segment_view(0, facts.off + facts.nbytes).unwrap();
-            let (idx, value) = facts.cell;
-            let word = &cells::chunk(idx as usize / cells::CHUNK).unwrap()[idx as usize % cells::CHUNK];
+            let view = store.segment_view(0, handle.facts().off + handle.facts().nbytes).unwrap();
             let mut first = None;
             for _ in 0..3 {
-                let alive = word.load(Ordering::Acquire) == value;
-                thread::yield_now();
-                if !alive {
+                let Some(byte) = read_as_the_facade(&handle, &view) else {
                     assert_eq!(handle.state(), ObjectState::Destroyed);
                     break;
-                }
-                // SAFETY: the view covers the object's bytes and lives until the end of this block.
-                let byte = unsafe { view.ptr().add(facts.off as usize).read_volatile() };
+                };
                 assert_eq!(
                     *first.get_or_insert(byte),
                     byte,
@@ -209,10 +219,13 @@ fn pins() {
     let store = Arc::new(open(&place.path(), &quiet()));
     drop(create(&store, Some("x"), 1));
     let mine = store.open_name("x").unwrap().unwrap();
+    // A handle of the thread that destroys holds nothing once that is done; one of the other thread does.
+    let handed_over =
+        shuttle::rand::thread_rng().gen_bool(0.5).then(|| store.open_name("x").unwrap().unwrap());
     let pinner = {
         let store = Arc::clone(&store);
         thread::spawn(move || {
-            let handle = match store.open_name("x") {
+            let handle = match handed_over.map_or_else(|| store.open_name("x"), |h| Ok(Some(h))) {
                 Ok(Some(handle)) => handle,
                 Ok(None) => return,
                 Err(e) => return assert_eq!(e.code(), Code::Closed),
@@ -311,7 +324,6 @@ fn operation_at_close() {
 /// Two threads replace, rename, destroy and look up the same names, one hardens and verifies: nobody meets half an object, and the store
 /// is whole at the end.
 fn names() {
-    use shuttle::rand::Rng;
     let place = Place::new();
     let store = Arc::new(open(&place.path(), &quiet()));
     drop(create(&store, Some("a"), 1));
@@ -326,8 +338,7 @@ fn names() {
                     let done = match (act, store.open_name(name).unwrap()) {
                         (0 | 1, _) => {
                             let value = 10 * t + i;
-                            let made =
-                                store.put(rfmalloc_core::Dtype::Raw, 64, &[value; 64], Some(name), true);
+                            let made = store.put(Dtype::Raw, 64, &[value; 64], Some(name), true);
                             made.map(|h| match read(&Vector::Object(h)) {
                                 Ok(b) => assert_eq!(b, [value; 64]),
                                 Err(e) => assert_eq!(e.code(), Code::Destroyed),
@@ -371,7 +382,7 @@ fn scratch() {
             let store = Arc::clone(&store);
             thread::spawn(move || {
                 for i in 0..3u8 {
-                    let v = match store.put(rfmalloc_core::Dtype::Raw, 256, &[10 * t + i; 256], None, false) {
+                    let v = match store.put(Dtype::Raw, 256, &[10 * t + i; 256], None, false) {
                         Ok(h) => Vector::Object(h),
                         Err(e) => return assert_eq!(e.code(), Code::Closed),
                     };
@@ -391,4 +402,159 @@ fn scratch() {
     let again = open(&place.path(), &options);
     assert_eq!(again.info().unwrap().catalog_count, 0);
     again.close().unwrap();
+}
+
+const BIG: u64 = 320 * 1024;
+
+/// A store with holes at the front and objects behind them, one too large to be moved in one critical section.
+fn with_holes(place: &Place) -> Store {
+    let store = open(&place.path(), &quiet());
+    let holes: Vec<_> = (0..24u8).map(|i| create(&store, None, i)).collect();
+    for (i, name) in ["a", "b", "c"].into_iter().enumerate() {
+        drop(create(&store, Some(name), 101 + i as u8));
+    }
+    drop(store.put(Dtype::Raw, BIG, &vec![104; BIG as usize], Some("big"), true).unwrap());
+    drop(create(&store, Some("d"), 105));
+    for h in &holes {
+        assert!(store.destroy(h, true).unwrap());
+    }
+    store
+}
+
+fn value(store: &Store, name: &str) -> Option<Vec<u8>> {
+    let h = store.open_name(name).unwrap()?;
+    Some(read(&Vector::Object(h)).unwrap())
+}
+
+/// Objects move while others read, write, pin, replace and sync them.
+fn compaction() {
+    let place = Place::new();
+    let store = Arc::new(with_holes(&place));
+    let compactor = {
+        let work = store.for_work().unwrap();
+        thread::spawn(move || work.compact(&mut |_, _| true).map(drop))
+    };
+    let user = {
+        let store = Arc::clone(&store);
+        thread::spawn(move || {
+            let h = store.open_name("a").unwrap().unwrap();
+            let v = Vector::Object(h);
+            v.fill(0, NBYTES as u64, &[7]).unwrap();
+            assert_eq!(read(&v).unwrap(), [7; NBYTES]);
+            let h = store.open_name("big").unwrap().unwrap();
+            let pin = h.pin(0, BIG).unwrap();
+            drop(h);
+            // SAFETY: the pin lives, and it has more than one byte.
+            let first = unsafe { pin.ptr().read_volatile() };
+            thread::yield_now();
+            // SAFETY: as above.
+            let last = unsafe { pin.ptr().add(BIG as usize - 1).read_volatile() };
+            assert_eq!((first, last), (104, 104));
+            drop(pin);
+            let mut d = store.open_name("d").unwrap().unwrap();
+            let view = store.segment_view(0, d.facts().off + d.facts().nbytes).unwrap();
+            for _ in 0..4 {
+                match read_as_the_facade(&d, &view) {
+                    Some(byte) => assert_eq!(byte, 105),
+                    None => d.refresh().unwrap(),
+                }
+            }
+        })
+    };
+    drop(create(&store, Some("b"), 8));
+    store.sync().unwrap();
+    let c = store.open_name("c").unwrap().unwrap();
+    match store.destroy(&c, false) {
+        Ok(died) => assert!(died),
+        Err(e) => assert_eq!(e.code(), Code::Busy),
+    }
+    drop(c);
+    user.join().unwrap();
+    compactor.join().unwrap().unwrap();
+    assert_whole(&store);
+    assert_eq!(value(&store, "a").unwrap(), [7; NBYTES]);
+    assert_eq!(value(&store, "b").unwrap(), [8; NBYTES]);
+    assert_eq!(value(&store, "big").unwrap(), vec![104; BIG as usize]);
+    store.close().unwrap();
+    let store = open(&place.path(), &OpenOptions { boot_id: Some(OTHER_BOOT), ..quiet() });
+    assert_eq!(value(&store, "a").unwrap(), [7; NBYTES]);
+    assert_eq!(value(&store, "big").unwrap(), vec![104; BIG as usize]);
+    assert_whole(&store);
+    store.close().unwrap();
+}
+
+/// A copy is one picture of the store, whatever happens to the store meanwhile, even if it is closed.
+fn copy() {
+    let place = Place::new();
+    let store = with_holes(&place);
+    let target = Place::new();
+    let copier = {
+        let work = store.copy_work(&target.path()).unwrap();
+        thread::spawn(move || work.run(&mut |_, _| true))
+    };
+    let syncer = {
+        let work = store.for_work().unwrap();
+        thread::spawn(move || done_or_closed(work.sync()))
+    };
+    drop(create(&store, Some("b"), 8));
+    let big = store.open_name("big").unwrap().unwrap();
+    assert!(store.destroy(&big, true).unwrap());
+    drop(big);
+    drop(store.put(Dtype::Raw, BIG, &vec![9; BIG as usize], Some("other"), true).unwrap());
+    store.close().unwrap();
+    let copied = copier.join().unwrap();
+    syncer.join().unwrap();
+    match copied {
+        Ok(done) => assert!(done),
+        Err(e) => {
+            assert_eq!(e.code(), Code::Closed);
+            assert!(!target.path().exists());
+        }
+    }
+    for place in [&place, &target] {
+        if !place.path().exists() {
+            continue;
+        }
+        let store = open(&place.path(), &quiet());
+        assert_whole(&store);
+        for (name, values) in [("a", [101, 101]), ("b", [102, 8]), ("big", [104, 104]), ("other", [9, 9])] {
+            if let Some(bytes) = value(&store, name) {
+                assert!(values.contains(&bytes[0]) && bytes.iter().all(|b| *b == bytes[0]), "{name}");
+            }
+        }
+        assert!(store.has("a").unwrap() && store.has("b").unwrap());
+        assert!(store.has("big").unwrap() || store.has("other").unwrap() || place.path() == target.path());
+        store.close().unwrap();
+    }
+}
+
+/// A store takes its own file's place; others are refused meanwhile, and what was acknowledged is in the new file.
+fn copy_onto_itself() {
+    let place = Place::new();
+    let store = Arc::new(with_holes(&place));
+    let user = {
+        let store = Arc::clone(&store);
+        thread::spawn(move || {
+            let made = store.put(Dtype::Raw, 64, &[5; 64], Some("late"), true).map(drop);
+            let synced = store.sync();
+            for done in [&made, &synced] {
+                if let Err(e) = done {
+                    assert!(matches!(e.code(), Code::Busy | Code::Closed), "{e:?}");
+                }
+            }
+            made.is_ok()
+        })
+    };
+    let replaced = store.compact_to(&place.path(), &mut |_, _| true);
+    match replaced {
+        Ok(done) => assert!(done),
+        Err(e) => assert_eq!(e.code(), Code::Busy),
+    }
+    let made = user.join().unwrap();
+    store.close().unwrap();
+    let store = open(&place.path(), &quiet());
+    assert_whole(&store);
+    assert_eq!(store.has("late").unwrap(), made);
+    assert_eq!(value(&store, "big").unwrap(), vec![104; BIG as usize]);
+    store.close().unwrap();
 }
