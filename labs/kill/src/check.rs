@@ -249,9 +249,8 @@ fn adopt(
     model.base += 1;
     for (generation, state) in decided {
         let Some(o) = model.objects.get_mut(generation) else { continue };
-        if o.loser && *state == State::Absent {
-            o.states = vec![(order, State::Absent)];
-        } else if o.state() != *state {
+        // Also a loser that the store has destroyed meanwhile: until a sync covers it, a machine crash may undo that.
+        if o.state() != *state {
             o.states.push((order, *state));
         }
         if let (Some(s), Some(_)) = (seen.get(generation), flying.patch.get(generation)) {
