@@ -2,7 +2,7 @@
 
 import fs from 'node:fs'
 import test from 'ava'
-import { inChild } from './helpers/child.mjs'
+import { inChild, start } from './helpers/child.mjs'
 import { freshDirectory, fastRoot, open } from './helpers/files.mjs'
 import path from 'node:path'
 
@@ -277,3 +277,57 @@ test.serial('refs sent to workers that are dying: the store is held by nobody af
   )
   t.is(facts, 0)
 })
+
+for (const [how, end] of [
+  [
+    'a worker that waits for a lock ends when it is terminated',
+    async ({ worker, say }) => {
+      await worker.terminate()
+      await say('ended')
+    },
+  ],
+  ['a process ends although a worker of it waits for a lock', () => process.exit(0)],
+]) {
+  test.serial(how, async t => {
+    // The wait was in native code, which nothing interrupts: terminate() and process.exit() took as long as the other process had the file.
+    const folder = freshDirectory(t, fastRoot())
+    const file = path.join(folder, 'store.fm')
+    const holder = start(
+      t,
+      async ({ fm, args, say, hear }) => {
+        globalThis.store = fm.openFmalloc(args.file)
+        await say('open')
+        await hear()
+      },
+      { file },
+    )
+    t.is(await holder.hear(), 'open')
+    const child = start(
+      t,
+      async ({ args, say, call, workers, until }) => {
+        const code = `
+        const { workerData } = require('node:worker_threads')
+        import(workerData.url).then(fm => {
+          const tries = new Int32Array(workerData.tries)
+          const { wait } = Atomics
+          Atomics.wait = (...args) => {
+            Atomics.add(tries, 0, 1)
+            return wait(...args)
+          }
+          fm.openFmalloc(workerData.file, { lockTimeout: Infinity })
+        })`
+        const tries = new SharedArrayBuffer(4)
+        const worker = new workers.Worker(code, { eval: true, workerData: { ...args, tries } })
+        await until('it waits', () => Atomics.load(new Int32Array(tries), 0) > 3)
+        await call(args.end, { worker, say })
+      },
+      { file, url, end: String(end) },
+      { deadline: 60_000 },
+    )
+    if (how.startsWith('a worker')) t.is(await child.hear(), 'ended')
+    // The holder still has the file: whoever ended did not wait for it.
+    t.deepEqual((({ code, signal }) => ({ code, signal }))(await child.ended), { code: 0, signal: null })
+    holder.send('end')
+    t.is((await holder.ended).code, 0)
+  })
+}

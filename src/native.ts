@@ -51,8 +51,6 @@ export interface NativeOpen {
   keepUnsynced?: boolean
   /** durability: 'full'. */
   full?: boolean
-  /** Milliseconds; may be Infinity. */
-  lockTimeout?: number
 }
 
 export interface NativeInfo {

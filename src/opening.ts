@@ -3,9 +3,10 @@
  * exit, and the net under handles nobody closed.
  */
 import { isMainThread } from 'node:worker_threads'
+import { isFmallocError } from './errors.js'
 import { Space } from './memory.js'
-import { native, type NativeOpen, type StoreFacts } from './native.js'
-import { option } from './options.js'
+import { native, type StoreFacts } from './native.js'
+import { option, type Opening } from './options.js'
 import { makeStore, type Store } from './store.js'
 import { UserBuffers } from './views.js'
 import { warn } from './warnings.js'
@@ -23,9 +24,26 @@ const finalizers = new FinalizationRegistry<Space>(space => {
 })
 let exitHooked = false
 
-/** Opens a file; path and options are checked already. */
-export function openStore(path: string, options: NativeOpen): Store {
-  return enter(native.storeOpen(path, options))
+/** Most milliseconds between two tries: a lock that comes free is noticed about that fast. */
+const LONGEST_PAUSE = 25
+/** Nobody ever notifies this: for waiting. */
+const never = new Int32Array(new SharedArrayBuffer(4))
+
+/**
+ * Opens a file; path and options are checked already. Waits for the lock here and not in native code, which the end of a worker or of the
+ * process could not interrupt.
+ */
+export function openStore(path: string, { lockTimeout = 0, ...options }: Opening): Store {
+  const last = performance.now() + lockTimeout
+  for (let pause = 1; ; pause = Math.min(2 * pause, LONGEST_PAUSE)) {
+    try {
+      return enter(native.storeOpen(path, options))
+    } catch (e) {
+      const left = last - performance.now()
+      if (!(left > 0) || !isFmallocError(e, 'ERR_FMALLOC_LOCKED')) throw e
+      Atomics.wait(never, 0, 0, Math.min(pause, left))
+    }
+  }
 }
 
 /** A handle of this thread on the store with this uuid that some thread of the process has open. */

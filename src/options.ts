@@ -95,10 +95,15 @@ const CAPACITY_MIN = 16 * MIB
 const SIZE_GB_MAX = 1000
 const SYNC_EVERY_MAX = 2 ** 31 - 1
 
+/** How to open, checked: what the binding is told, and how long to wait for the lock (milliseconds, may be Infinity). */
+export interface Opening extends NativeOpen {
+  lockTimeout?: number
+}
+
 /** Checks {@link OpenOptions} and turns them into the binding's. */
-export function parseOpen(o: OpenOptions | undefined | null, where: string): NativeOpen {
+export function parseOpen(o: OpenOptions | undefined | null, where: string): Opening {
   const raw = checkKeys(o, OPEN_KEYS, where)
-  const out: NativeOpen = { mode: checkMode(raw['mode']) }
+  const out: Opening = { mode: checkMode(raw['mode']) }
   if (isGiven(raw['sizeGb']))
     out.capacity = Math.max(CAPACITY_MIN, Math.floor(checkSizeGb(raw['sizeGb']) * GIB))
   if (isGiven(raw['maxSize'])) out.maxSize = parseBytes(raw['maxSize'], 'maxSize')

@@ -4,8 +4,7 @@
  */
 import { knownType, LENGTH_MAX } from './dtype.js'
 import { fail, isFmallocError, show } from './errors.js'
-import { type NativeOpen } from './native.js'
-import { checkKeys, checkPath, isGiven, parseOpen } from './options.js'
+import { checkKeys, checkPath, isGiven, parseOpen, type Opening } from './options.js'
 import type { DataFrame, List, Matrix } from './shapes.js'
 import { findOpen, openStore, joinStore } from './opening.js'
 import { getById, type Store } from './store.js'
@@ -71,7 +70,7 @@ function resolveIn(store: Store, ref: VectorRef, readOnly: unknown): Vector {
 /** Opens the store of a reference: the one that another thread has open, else the file. */
 function openFor(
   path: string,
-  open: NativeOpen,
+  open: Opening,
   ref: VectorRef,
   anywhere: boolean,
   given: Readonly<Record<string, unknown>>,

@@ -28,8 +28,6 @@ pub struct NativeOpen {
     pub sync_every: Option<f64>,
     pub full: Option<bool>,
     pub keep_unsynced: Option<bool>,
-    /// Milliseconds; may be infinite.
-    pub lock_timeout: Option<f64>,
 }
 
 /// An opened store.
@@ -143,9 +141,6 @@ pub fn store_open(env: Env, path: String, o: NativeOpen) -> Result<StoreFacts> {
         },
         full: o.full.unwrap_or(false),
         keep_unsynced: o.keep_unsynced.unwrap_or(false),
-        lock_timeout: o
-            .lock_timeout
-            .map_or(Duration::ZERO, |ms| Duration::try_from_secs_f64(ms / 1000.0).unwrap_or(Duration::MAX)),
         ..defaults
     };
     let opened = Store::open(Path::new(&path), &options).or_fail()?;

@@ -347,7 +347,7 @@ pub(crate) fn store_of(token: u32) -> u32 {
 }
 
 /// Takes a store out and with it every hold of this thread on its objects.
-fn take_store(handle: u32) -> Option<OpenStore> {
+fn take_store(handle: u32) -> Option<(OpenStore, Vec<Vector>)> {
     with(|t| {
         let s = t.stores.remove(&handle)?;
         let mut dropped = Vec::new();
@@ -356,16 +356,17 @@ fn take_store(handle: u32) -> Option<OpenStore> {
                 dropped.extend(t.let_go(token));
             }
         }
-        Some(s)
+        Some((s, dropped))
     })
 }
 
 /// Closes a store handle; nothing to do if it is closed.
 pub(crate) fn close(handle: u32) -> Result<()> {
-    match take_store(handle) {
-        Some(s) => s.store.close().or_fail(),
-        None => Ok(()),
-    }
+    let Some((s, held)) = take_store(handle) else { return Ok(()) };
+    let done = s.store.close().or_fail();
+    // Only now: work on one of these that begins meanwhile is to find a closed store, not an object that is gone.
+    drop(held);
+    done
 }
 
 /// R's rule: refuses new objects; closes when the last object is gone. True: closed at once.
