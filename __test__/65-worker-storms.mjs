@@ -97,6 +97,8 @@ linuxTest(
         const after = look()
         const store = fm.openFmalloc(`${args.folder}/seen.fm`)
         store.vector('integer', 1)
+        // A thread has its name only once it runs.
+        await until('the thread of the background sync', () => look().syncThreads > 0)
         const opened = look()
         store.close()
         return [before, after, opened]
