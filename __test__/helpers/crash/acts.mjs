@@ -87,6 +87,12 @@ export function actor({ fm, open, file, thread, seed, log, unnamed }) {
     return i < named.size ? [...named.values()][i] : nameless[i - named.size]
   }
 
+  /** One whose elements may be changed; undefined: all are sealed. */
+  const anyOpen = () => {
+    const open = [...named.values(), ...nameless].filter(v => !v.sealed)
+    return open.length > 0 ? rng.pick(open) : undefined
+  }
+
   const acts = {
     create() {
       const spec = makeSpec()
@@ -201,13 +207,14 @@ export function actor({ fm, open, file, thread, seed, log, unnamed }) {
       return [{ act: 'destroy', generation: v.ref.generation }, () => void v.destroy()]
     },
     fill() {
-      const v = anyVector()
+      const v = anyOpen()
+      if (v === undefined) return acts.create()
       const by = rng.bits()
       return [{ act: 'fill', generation: v.ref.generation, by }, () => void v.fill(filling(v.type, by).value)]
     },
     set() {
-      const v = anyVector()
-      if (v.length === 0) return acts.fill()
+      const v = anyOpen()
+      if (v === undefined || v.length === 0) return acts.fill()
       const start = rng.below(v.length)
       const by = rng.bits()
       return [
@@ -216,8 +223,8 @@ export function actor({ fm, open, file, thread, seed, log, unnamed }) {
       ]
     },
     write() {
-      const v = anyVector()
-      if (v.length === 0 || v.type === 'complex') return acts.fill()
+      const v = anyOpen()
+      if (v === undefined || v.length === 0 || v.type === 'complex') return acts.fill()
       const start = rng.below(v.length)
       const length = 1 + rng.below(Math.min(v.length - start, 2000))
       const by = rng.bits()
@@ -230,6 +237,22 @@ export function actor({ fm, open, file, thread, seed, log, unnamed }) {
         },
       ]
     },
+    /** Refused while a view of it is alive. */
+    seal() {
+      const v = anyOpen()
+      if (v === undefined) return acts.create()
+      const perform = () => {
+        try {
+          v.seal()
+        } catch (error) {
+          if (error?.code !== 'ERR_FMALLOC_BUSY') throw error
+          return { refused: true }
+        }
+      }
+      return [{ act: 'seal', generation: v.ref.generation }, perform]
+    },
+    compact: () => [{ act: 'sync' }, () => void store.compact()],
+    compactLater: () => [{ act: 'sync' }, () => void store.compactAsync().catch(() => {})],
     sync: () => [{ act: 'sync' }, () => void store.syncNow()],
     /** These are still running when the next acts come. */
     syncOne() {
@@ -239,12 +262,13 @@ export function actor({ fm, open, file, thread, seed, log, unnamed }) {
     syncLater: () => [{ act: 'sync' }, () => void store.sync().catch(() => {})],
   }
   const bag =
-    'create create create createUnnamed keepCopy name rename steal replace replace replaceShared fill set write write'.split(
+    'create create create createUnnamed keepCopy name rename steal replace replace replaceShared fill set write write seal'.split(
       ' ',
     )
-  const ends = 'destroyNamed destroyNamed destroyNameless replace replaceShared sync syncLater syncOne'.split(
-    ' ',
-  )
+  const ends =
+    'destroyNamed destroyNamed destroyNameless replace replaceShared sync syncLater syncOne compact compactLater'.split(
+      ' ',
+    )
 
   function step(wanted, { lies = false } = {}) {
     let kind

@@ -44,9 +44,11 @@ export function check({ file, before, logs, readOnly }) {
   const patches = new Map()
   const births = []
   const steals = new Map()
+  const sealing = new Set()
   ends.forEach(({ flying: act }, thread) => {
     if (act === null) return
     if (act.act === 'destroy') gone.add(act.generation)
+    if (act.act === 'seal') sealing.add(act.generation)
     if (act.act === 'name') names.set(act.generation, act.name)
     if (act.act === 'steal') {
       names.set(act.generation, act.name)
@@ -65,7 +67,7 @@ export function check({ file, before, logs, readOnly }) {
   try {
     const store = openFmalloc(file, { readOnly })
     stores.push(store)
-    const report = store.verify()
+    const report = store.verify({ payloads: true })
     if (!report.ok) problems.push(`verify: ${JSON.stringify(report.faults.slice(0, 5))}`)
 
     const rows = store.allocations().filter(row => row.state === 'committed')
@@ -89,6 +91,8 @@ export function check({ file, before, logs, readOnly }) {
     if (store.size !== keys.length) problems.push(`size is ${store.size}, keys are ${keys.length}`)
     const byApi = (row, ref) => {
       let v
+      const entry = model.objects.get(row.generation)
+      const sealed = entry?.sealed ?? false
       if (row.name !== null) v = store.getVector(row.name)
       else if (ref !== null) {
         v = openRef(ref, { path: file, readOnly })
@@ -98,8 +102,11 @@ export function check({ file, before, logs, readOnly }) {
         problems.push(`${row.name} is generation ${v.ref.generation}, not ${row.generation}`)
       else if (v.type !== row.type || v.length !== row.length)
         problems.push(`${row.name}: ${v} is not what the catalog says`)
+      else if (v.sealed !== sealed && !sealing.has(row.generation))
+        problems.push(`${row.name} is ${v.sealed ? 'sealed' : 'not sealed'}`)
       else if (!bytesOf(v.toTypedArray()).equals(raw(row)))
         problems.push(`${row.name}: the API reads other bytes than the file holds`)
+      return v
     }
 
     // Objects that were there before or were acknowledged.
@@ -128,7 +135,10 @@ export function check({ file, before, logs, readOnly }) {
       if (!right) problems.push(`${what} holds other bytes`)
       entry.name = row.name
       entry.bytes = now
-      if (birth === undefined) byApi(row, entry.ref)
+      if (birth === undefined) {
+        const v = byApi(row, entry.ref)
+        if (v !== undefined) entry.sealed = v.sealed
+      }
     }
 
     // Objects in flight: whole, or not there.

@@ -13,7 +13,7 @@ export function readLog(file) {
 }
 
 /**
- * objects: generation → { thread, name, type, length, bytes, ref, loser }; shared: name → { bytes, type, generation }; highest: the highest
+ * objects: generation → { thread, name, type, length, bytes, ref, loser, sealed }; shared: name → { bytes, type, generation }; highest: the highest
  * generation ever seen in the file; dead: refs of some objects that were destroyed.
  */
 export function emptyModel() {
@@ -87,6 +87,7 @@ export function replay({ model, before, born, thread, events, problems }) {
     const act = flying
     flying = null
     done++
+    if (event.refused) continue
     if (event.generation !== undefined) {
       if (event.generation <= before.highest || born.has(event.generation))
         problems.push(`thread ${thread}: generation ${event.generation} recurs`)
@@ -99,6 +100,7 @@ export function replay({ model, before, born, thread, events, problems }) {
       objects.set(event.generation, { ...entry, ref: event.ref })
     } else if (act.act === 'shared')
       shared.push({ ...made(objects, act, thread), generation: event.generation })
+    else if (act.act === 'seal') objects.get(act.generation).sealed = true
     else if (act.act === 'name') objects.get(act.generation).name = act.name
     else if (act.act === 'steal') {
       objects.get(act.generation).name = act.name
