@@ -243,7 +243,7 @@ impl Inner {
         });
     }
 
-    /// Every two owners of the same bytes (of three or more, the neighbours), in the order of the bytes: for `verify`, where the map
+    /// Every two owners of the same bytes (of three or more, the neighbours; a record may be both), in the order of the bytes: for `verify`, where the map
     /// itself names only the first.
     pub(super) fn overlaps(&self, used_end: u32, before_recovery: bool) -> Vec<Conflict> {
         let segments = (SEGMENT_ID..).zip(&self.catalog.segments);
@@ -260,7 +260,6 @@ impl Inner {
         for (e, id) in claims {
             if let Some((a, id_a)) = furthest
                 && e.off < a.end()
-                && id_a != id
             {
                 conflicts.push(Conflict { a, b: e, id_a, id_b: id });
             }

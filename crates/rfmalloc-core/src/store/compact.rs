@@ -335,6 +335,8 @@ impl Inner {
         }
         let idx = candidate.who as u32;
         let Some(live) = self.record(idx)? else { return Ok(None) };
+        // A move makes a new version, by which attributes that contradict the old one would become credible.
+        self.read_aux(&live)?;
         let key = self.objects.by_record.get(&idx).copied();
         let open = key.and_then(|k| Some((k, self.objects.slab.get(k as usize)?.as_ref()?.serial)));
         Ok(Some(Subject { live: Some(live), open, payload: live.body.payload }))
