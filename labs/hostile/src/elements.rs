@@ -128,6 +128,7 @@ pub const KINDS: &[&dyn Kind] = &[
     &kinds::record::Body,
     &kinds::attributes::AuxHeader,
     &kinds::attributes::Name,
+    &kinds::attributes::Seal,
 ];
 
 /// All elements of an image, by kind.

@@ -19,8 +19,8 @@ pub struct Image {
     pub sparse: bool,
 }
 
-/// A file that is longer stays sparse.
-const MOST_BACKED: u64 = 4 << 20;
+/// A longer file stays sparse.
+const MOST_BACKED: u64 = 512 << 10;
 
 impl Image {
     /// Whether the file has holes once it is written.
@@ -93,14 +93,12 @@ impl Image {
     pub fn write_to(&self, file: &File) -> io::Result<()> {
         file.set_len(0)?;
         file.set_len(self.len)?;
-        if !self.sparse && self.len > 0 && self.len <= MOST_BACKED {
-            // SAFETY: a system call on a descriptor that we own.
-            match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, self.len as i64) } {
-                0 => {}
-                e => return Err(io::Error::from_raw_os_error(e)),
-            }
+        if !self.has_holes() {
+            let mut all = self.bytes.clone();
+            all.resize(self.len as usize, 0);
+            return file.write_all_at(&all, 0);
         }
-        // Pages of zeros need no writing.
+        // Pages of zeros stay holes.
         let mut off = 0usize;
         while off < self.bytes.len() {
             let mut end = off;

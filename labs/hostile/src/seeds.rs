@@ -142,6 +142,17 @@ pub fn all(dir: &Path) -> std::io::Result<Vec<Seed>> {
         s.put(Dtype::Raw, 5, b"hello", Some("it"), true)?;
         s.put(Dtype::Raw, 3, b"new", Some("it"), true).map(|_| ())
     })?;
+    m.make("sealed", false, &plain, |s| {
+        few(s)?;
+        let mut long = s.create(Dtype::Raw, 3 << 19, &elements_of(6, 3 << 19), Some("long"))?;
+        s.seal(&mut long)?;
+        s.sync()?;
+        for name in ["counts", "none"] {
+            let mut h = s.open_name(name)?.ok_or_else(missing)?;
+            s.seal(&mut h)?;
+        }
+        s.rename(&mut long, Some("longer"), false)
+    })?;
     m.make("large", false, &plain, |s| {
         ints(s, 5, 1 << 18, Some("large"))?;
         few(s)

@@ -101,6 +101,50 @@ impl Kind for Name {
     }
 }
 
+/// The SEAL field of an aux extent.
+pub struct Seal;
+
+const SEAL: &[Field] = &[
+    field("tag", 0, 2, Role::Code),
+    field("length", 4, 4, Role::Amount(1)),
+    field("block bytes", 8, 4, Role::Amount(1)),
+    field("checksums", 12, 4, Role::Amount(0)),
+    field("checksum of the array", 16, 4, Role::Opaque),
+    field("place of the array", 24, 8, Role::Place(1)),
+];
+
+impl Kind for Seal {
+    fn name(&self) -> &'static str {
+        "seal"
+    }
+    fn find(&self, image: &Image, layout: &Layout, kind: usize, out: &mut Vec<Element>) {
+        for (idx, which, off, end) in extents(image, layout) {
+            let used = (off + u64::from(image.u32(off + 12))).min(end);
+            let mut at = off + HEAD;
+            while at + 8 <= used {
+                if image.get(at) == [8, 0] {
+                    out.push(Element { kind, off: at, idx, which, end });
+                }
+                at += 8 + u64::from(image.u32(at + 4)).next_multiple_of(8);
+            }
+        }
+    }
+    fn fields(&self) -> &'static [Field] {
+        SEAL
+    }
+    fn seal(&self, image: &mut Image, e: &Element) {
+        // The extent starts where the body says.
+        let layout = Layout::of(image);
+        let all = extents(image, &layout);
+        if let Some((_, _, off, end)) = all.into_iter().find(|x| x.0 == e.idx && x.1 == e.which) {
+            seal_extent(image, off, end);
+        }
+    }
+    fn nbytes(&self) -> u64 {
+        32
+    }
+}
+
 /// The tag of a name in its record's state word.
 #[must_use]
 pub fn name_tag(seed: &[u8], name: &[u8]) -> u16 {
