@@ -228,7 +228,9 @@ impl Bench {
         mode: Mode,
         boot: [u8; 16],
     ) -> Step {
-        let how = OpenOptions { create: false, mode, ..options(boot) };
+        // After a machine crash, one way and the other.
+        let keep_unsynced = image.bytes.iter().fold(0, |a, b| a ^ b) & 1 == 0 && mode == Mode::Persistent;
+        let how = OpenOptions { create: false, mode, keep_unsynced, ..options(boot) };
         let Ok((store, created)) = self.open(&how) else { return Ok(()) };
         let faults = verify(&store)?;
         let before = look(&store, &self.file, layout, ids)?;

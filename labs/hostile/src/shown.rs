@@ -1,6 +1,6 @@
 //! What a store shows to one who only looks.
 
-use crate::layout::Layout;
+use crate::layout::{FIRST_SEGMENT, Layout, segment_nbytes};
 use rfmalloc_core::{Code, Detail, Error, Store};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -73,6 +73,7 @@ pub fn look(store: &Store, file: &File, layout: &Layout, ids: &BTreeSet<u32>) ->
             }
             Ok(h) => {
                 let f = h.facts();
+                in_place(file, layout, *id, f.off, f.nbytes)?;
                 let name = match h.name() {
                     Ok(n) => Ok(n),
                     Err(e) => {
@@ -98,6 +99,23 @@ pub fn look(store: &Store, file: &File, layout: &Layout, ids: &BTreeSet<u32>) ->
         }
     }
     Ok(shown)
+}
+
+/// Elements lie in the file, and neither in its header nor in its catalog.
+fn in_place(file: &File, layout: &Layout, id: u32, off: u64, nbytes: u64) -> Result<(), String> {
+    if nbytes == 0 {
+        return Ok(());
+    }
+    let len = file.metadata().map_err(|e| format!("the bench: {e}"))?.len();
+    let end = off.checked_add(nbytes).filter(|end| *end <= len && off >= FIRST_SEGMENT);
+    let end = end.ok_or_else(|| format!("record {id} is shown at {off}+{nbytes}, outside the file"))?;
+    let mut segments = layout.segments.iter();
+    match segments.find(|s| off < s.off + segment_nbytes(s.slots) && s.off < end) {
+        Some(s) => {
+            Err(format!("record {id} is shown at {off}+{nbytes}, over the catalog segment at {}", s.off))
+        }
+        None => Ok(()),
+    }
 }
 
 fn read(h: &rfmalloc_core::Handle) -> rfmalloc_core::Result<u32> {
