@@ -47,12 +47,15 @@ export function collect(
 
 /** Copies chunks into payload elements from `start`; bits are kept. */
 export function setChunks(handle: Handle, start: number, chunks: Chunks['chunks']): void {
+  const total = chunks.reduce((n, { used }) => n + used, 0)
+  handle.checkWhole(start, total, true)
   let at = start
   for (const { lane, used } of chunks) {
     const target = handle.lane(at, used, 0).array
     target.set(lane.array.subarray(0, used * handle.dtype.lanes) as never)
     at += used
   }
+  handle.checkWhole(start, total, true)
 }
 
 /** A position within 0..length, the end included. */

@@ -100,6 +100,7 @@ export function build(
     if (place.commit) handle.commit(place.name, place.replace)
     else {
       handle.check()
+      handle.checkWhole(0, length, true)
       space.scopes.at(-1)?.note(handle)
     }
   } catch (e) {

@@ -69,12 +69,7 @@ export class Handle {
    * asked after: see {@link isAlive}.
    */
   get alive(): boolean {
-    return this.isAt(this.cellValue)
-  }
-
-  /** The same for what was made when the cell had the value `stamp`: another facade of the vector may have learned of a move since. */
-  isAt(stamp: number): boolean {
-    return this.cells[this.cell] === stamp && this.space.open
+    return this.cells[this.cell] === this.cellValue && this.space.open
   }
 
   /** Whether the object lives; what this handle knows of it is up to date afterwards. */
@@ -101,6 +96,16 @@ export class Handle {
     this.off = facts[FACT.off] as number
     this.#sealed = facts[FACT.sealed] === 1
     this.writable = !this.space.readOnly && !this.#sealed
+  }
+
+  /** Alive, where it was at `stamp`, in an open store of which nothing is lost: then what was read before the question counts. */
+  isSoundAt(stamp: number): boolean {
+    return this.cells[this.cell] === stamp && this.space.whole
+  }
+
+  /** The same for writing, as far as this thread knows: after the write `space.whole` must be asked. */
+  isSettableAt(stamp: number): boolean {
+    return this.cells[this.cell] === stamp && this.writable && this.space.canWrite
   }
 
   /** Throws CLOSED or DESTROYED unless alive. */
@@ -134,6 +139,16 @@ export class Handle {
     this.#buffers = undefined
     native.seal(this.token)
     this.#learn()
+  }
+
+  /**
+   * After reading, and before and after writing, payload elements through a lane: throws IO where some of them are lost, and before a write
+   * POISONED where others are.
+   */
+  checkWhole(start: number, count: number, toWrite: boolean): void {
+    if (this.space.whole) return
+    this.space.canWrite = false
+    native.checkWhole(this.token, start, count, toWrite)
   }
 
   /** Throws the error of a dead handle. */

@@ -5,7 +5,7 @@
  * The data mapping is cut into strides that start every 3 GiB and are up to 4 GiB long, so that any window of at most 1 GiB lies in one
  * buffer, which is as long as Node 20 allows.
  */
-import { fail } from './errors.js'
+import { fail, isFmallocError } from './errors.js'
 import { native } from './native.js'
 import { GIB, MIB } from './options.js'
 import type { TidyScope } from './tidy.js'
@@ -40,6 +40,8 @@ export interface SpaceFacts {
   readonly path: string
   readonly uuid: string
   readonly readOnly: boolean
+  readonly lossCell: number
+  readonly lossValue: number
 }
 
 export class Space {
@@ -57,6 +59,12 @@ export class Space {
   /** Running `store.tidy` calls, innermost last. */
   readonly scopes: TidyScope[] = []
 
+  /** The cell that changes with the first loss, and what it must be for a read to count: 0, which it never is, after close. */
+  readonly lossCells: Int32Array
+  readonly lossCell: number
+  wholeValue: number
+  /** Open, writable, and no loss known to this thread. */
+  canWrite: boolean
   readonly #segments: ArrayBuffer[] = []
   /** All private buffers ever made: a smaller one may still be in use by an old lane. */
   readonly #made: ArrayBuffer[] = []
@@ -66,8 +74,20 @@ export class Space {
     this.path = known.path
     this.uuid = known.uuid
     this.readOnly = known.readOnly
+    this.lossCells = cellsOf(known.lossCell)
+    this.lossCell = cellIndex(known.lossCell)
+    this.wholeValue = known.lossValue
+    this.canWrite = !known.readOnly
     this.users = users
     users.spaces.add(this)
+  }
+
+  /**
+   * False once a page of the file was lost (another program cut the file, the disk fails) and reads as zeros: what was read before the
+   * question counts only if it is true. Which elements are lost says `native.checkWhole`.
+   */
+  get whole(): boolean {
+    return this.lossCells[this.lossCell] === this.wholeValue
   }
 
   /** Refuses new objects in a closed or read-only store. */
@@ -101,6 +121,8 @@ export class Space {
   close(): void {
     if (!this.open) return
     this.open = false
+    this.wholeValue = 0
+    this.canWrite = false
     this.accepting = false
     this.users.spaces.delete(this)
     for (const other of this.users.spaces) other.#noticeEnd()
@@ -115,8 +137,8 @@ export class Space {
     if (this.accepting || !this.open) return
     try {
       native.storeInfo(this.handle)
-    } catch {
-      this.close()
+    } catch (e) {
+      if (isFmallocError(e, 'ERR_FMALLOC_CLOSED')) this.close()
     }
   }
 }

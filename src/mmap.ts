@@ -29,7 +29,9 @@ export function createMmapVector<A extends Exclude<TypeName, 'list' | 'character
   const dtype = parseType(raw['type'] ?? 'integer')
   const readOnly = checkFlag(raw['readOnly'], false, 'readOnly')
   native.mmapOpen(path, dtype.code, count, readOnly)
-  const space = new Space({ handle: 0, path, uuid: '', readOnly }, new UserBuffers())
+  const lossCell = facts[FACT.lossCell] as number
+  const lossValue = facts[FACT.lossValue] as number
+  const space = new Space({ handle: 0, path, uuid: '', readOnly, lossCell, lossValue }, new UserBuffers())
   facts[FACT.type] = dtype.code
   return adopt(new Handle(space, null, null)) as Vector<Type> as Vector<Canon<A>>
 }

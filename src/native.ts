@@ -24,6 +24,9 @@ export const FACT = {
   pressure: 10,
   kind: 11,
   sealed: 12,
+  /** Of createMmapVector only; a store's stand in {@link StoreFacts}. */
+  lossCell: 13,
+  lossValue: 14,
 } as const
 
 export interface StoreFacts {
@@ -37,6 +40,9 @@ export interface StoreFacts {
   maxSize: number
   /** Objects that the first change will drop for good after a machine crash. */
   discarding: number
+  /** The cell that changes when bytes of the file are lost, and its value until then. */
+  lossCell: number
+  lossValue: number
 }
 
 export interface NativeOpen {
@@ -169,6 +175,8 @@ export interface Native {
   copyRange(dst: number, dstIdx: number, src: number, srcStart: number, n: number): number
   importArray(dst: number, dstIdx: number, src: ArrayBufferView, exact: boolean): number
   exportRange(src: number, start: number, n: number, target: ArrayBufferView): void
+  /** Throws unless elements read, or about to be written, without a call are the file's. */
+  checkWhole(token: number, start: number, n: number, toWrite: boolean): void
   equals(a: number, aStart: number, b: number, bStart: number, n: number): boolean
   advise(token: number, startByte: number, endByte: number, advice: string): void
   prefetch(token: number, startByte: number, endByte: number): Promise<void>

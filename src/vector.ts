@@ -181,9 +181,12 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   /** Element `i`; null is NA. Throws OUT_OF_BOUNDS outside 0..length-1, SUBSCRIPT for a fraction. */
   get(i: number): Scalar<T> {
     const lane = this.#lane
-    if (lane !== undefined && this.#handle.isAt(lane.stamp) && typeof i === 'number') {
+    if (lane !== undefined && typeof i === 'number') {
       const k = i - lane.first
-      if (k >>> 0 === k && k < lane.count) return lane.read(k) as Scalar<T>
+      if (k >>> 0 === k && k < lane.count) {
+        const value = lane.read(k) as Scalar<T>
+        if (this.#handle.isSoundAt(lane.stamp)) return value
+      }
     }
     return this.#getAnew(i)
   }
@@ -192,7 +195,9 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
     this.#handle.check()
     this.#checkIndex(i)
     const lane = this.#laneOf(i)
-    return lane.read(i - lane.first) as Scalar<T>
+    const value = lane.read(i - lane.first) as Scalar<T>
+    this.#handle.checkWhole(this.#start + i, 1, false)
+    return value
   }
 
   /** Like Array.at: -1 is the last element; undefined outside. */
@@ -217,13 +222,12 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
       lane !== undefined &&
       typeof i === 'number' &&
       (typeof value !== 'object' || value === null) &&
-      this.#handle.isAt(lane.stamp) &&
-      this.#handle.writable
+      this.#handle.isSettableAt(lane.stamp)
     ) {
       const k = i - lane.first
       if (k >>> 0 === k && k < lane.count) {
         lane.write(k, exact(lane.code, value, i))
-        return this
+        if (this.#handle.space.whole) return this
       }
     }
     return this.#setAnew(i, value)
@@ -239,7 +243,9 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
     const encoded = exact(this.#handle.dtype.code, value, i)
     this.#handle.checkWritable()
     const lane = this.#laneOf(i)
+    this.#handle.checkWhole(this.#start + i, 1, true)
     lane.write(i - lane.first, encoded)
+    this.#handle.checkWhole(this.#start + i, 1, true)
     return this
   }
 
@@ -282,6 +288,7 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
     if (this.#length === 0) return new dtype.array(0) as ViewOf<T>
     const from = this.#start * dtype.width
     const { buffer, base } = this.#handle.buffers().covering(from, from + this.nbytes)
+    this.#handle.checkWhole(this.#start, this.#length, false)
     return new dtype.array(buffer, from - base, this.#length * dtype.lanes) as ViewOf<T>
   }
 

@@ -62,7 +62,7 @@ impl Catalog {
             if catalog.segments.iter().any(|s| off < s.off + s.nbytes() && s.off < off + nbytes) {
                 return Err(Error::corrupt(format!("catalog segment {k} overlaps an earlier one"), off));
             }
-            let map = MetaMap::new(&seam.file, off, nbytes, writable)?;
+            let map = MetaMap::new(&seam.file, &seam.loss, off, nbytes, writable)?;
             let mut head = [0u8; segment::HEAD];
             map.read(off, &mut head);
             let header = segment::Header::decode(&head)

@@ -4,7 +4,7 @@
 //! while the cell still has it, the object is alive and as the handle knows it. Killing changes the value, and so do moving and sealing: who
 //! finds another value asks the store which of them it was. A cell is reused only after every handle is gone.
 
-use crate::platform::PerProcess;
+use crate::platform::{PerProcess, process_epoch};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -30,6 +30,8 @@ pub(crate) struct Cell {
     pub(crate) idx: u32,
     pub(crate) value: i32,
     word: &'static AtomicI32,
+    /// The process whose table it is of, by its `process_epoch`.
+    process: u64,
 }
 
 impl Cell {
@@ -44,7 +46,7 @@ impl Cell {
             t.next - 1
         });
         let word = &t.chunks[idx as usize / CHUNK][idx as usize % CHUNK];
-        Self { idx, value: word.load(Ordering::Acquire), word }
+        Self { idx, value: word.load(Ordering::Acquire), word, process: process_epoch() }
     }
 
     /// Every handle of the object is dead from now on. Idempotent.
@@ -69,7 +71,10 @@ impl Cell {
     /// Gives the cell back; no handle may test it any more.
     pub(crate) fn give_back(self) {
         self.kill();
-        table().free.push(self.idx);
+        // A forked child has a table of its own, in which the index means another cell or none.
+        if self.process == process_epoch() {
+            table().free.push(self.idx);
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::convert::{self, Source, Warnings};
 use crate::dtype::Dtype;
 use crate::error::{Code, Error, Result};
 use crate::mapped::MappedFile;
+use crate::platform::loss::Loss;
 use crate::region::{PageAdvice, RawBytes, Span};
 use crate::store::{Handle, Operation, Pin};
 use std::path::{Path, PathBuf};
@@ -40,6 +41,13 @@ impl Guard {
     fn wrote(&self, off: u64, nbytes: u64) {
         if let Self::Object(op) = self {
             op.wrote(off, nbytes);
+        }
+    }
+    /// `IO` if payload bytes `[off, off+nbytes)`, just read or written, are lost.
+    fn check(&self, off: u64, nbytes: u64) -> Result<()> {
+        match self {
+            Self::Object(op) => op.check(off, nbytes),
+            Self::File(f) => f.loss().check_range(off, nbytes),
         }
     }
 }
@@ -119,10 +127,26 @@ impl Vector {
             Self::File(f) => f.is_read_only(),
         };
         if read_only {
-            Err(Error::new(Code::ReadOnly, "the vector is read-only; open its file without readOnly"))
-        } else {
-            Ok(())
+            return Err(Error::new(
+                Code::ReadOnly,
+                "the vector is read-only; open its file without readOnly",
+            ));
         }
+        match self {
+            Self::Object(h) => h.check_changeable(),
+            Self::File(f) => f.loss().refuse(),
+        }
+    }
+
+    /// Whether elements `[start, start+n)`, read or about to be written without a call, are the file's.
+    ///
+    /// # Errors
+    /// `IO`: some are lost; `POISONED` (`to_write`): others are; `OUT_OF_BOUNDS`, `DESTROYED`, `CLOSED`.
+    pub fn check_whole(&self, start: u64, n: u64, to_write: bool) -> Result<()> {
+        self.check(start, n)?;
+        let width = self.dtype().width();
+        self.guard()?.check(start * width, n * width)?;
+        if to_write { self.check_writable() } else { Ok(()) }
     }
 
     /// Sets elements `[start, end)` to the one whose bytes are `pattern`.
@@ -151,7 +175,7 @@ impl Vector {
             at += n;
         }
         guard.wrote(start * width, stop - start * width);
-        Ok(())
+        guard.check(start * width, stop - start * width)
     }
 
     /// Copies `n` elements of `src` from `src_start` to `start`, converted as R's `as.*` does where the types differ. Overlap within one
@@ -185,6 +209,8 @@ impl Vector {
             }
         }
         to.wrote(start * dw, n * dw);
+        from.check(src_start * sw, n * sw)?;
+        to.check(start * dw, n * dw)?;
         Ok(warnings)
     }
 
@@ -238,6 +264,7 @@ impl Vector {
             });
         }
         guard.wrote(start * dw, n * dw);
+        guard.check(start * dw, n * dw)?;
         Ok((n, warnings))
     }
 
@@ -257,7 +284,7 @@ impl Vector {
         self.check(start, out.nbytes() / width)?;
         let guard = self.guard()?;
         out.copy_from(guard.span().part(start * width, out.nbytes()));
-        Ok(())
+        guard.check(start * width, out.nbytes())
     }
 
     /// Whether `n` elements are the same: NA equals NA, NaN equals NaN, 0 equals −0. Vectors of different types never are.
@@ -271,21 +298,22 @@ impl Vector {
             return Ok(false);
         }
         let width = self.dtype().width();
-        let (a, b) = (self.guard()?, other.guard()?);
-        let (a, b) = (a.span().part(start * width, n * width), b.span().part(other_start * width, n * width));
+        let (mine, theirs) = (self.guard()?, other.guard()?);
+        let (a, b) =
+            (mine.span().part(start * width, n * width), theirs.span().part(other_start * width, n * width));
         let (mut x, mut y) = (vec![0u8; (width * BLOCK) as usize], vec![0u8; (width * BLOCK) as usize]);
-        let mut at = 0;
-        while at < n {
+        let (mut at, mut equal) = (0, true);
+        while at < n && equal {
             let m = (n - at).min(BLOCK);
             let (x, y) = (&mut x[..(m * width) as usize], &mut y[..(m * width) as usize]);
             a.read(at * width, x);
             b.read(at * width, y);
-            if x != y && !convert::equal_blocks(self.dtype(), x, y) {
-                return Ok(false);
-            }
+            equal = x == y || convert::equal_blocks(self.dtype(), x, y);
             at += m;
         }
-        Ok(true)
+        mine.check(start * width, n * width)?;
+        theirs.check(other_start * width, n * width)?;
+        Ok(equal)
     }
 
     fn byte_part(&self, start: u64, end: u64) -> Result<(Guard, Span)> {
@@ -331,9 +359,13 @@ impl Vector {
             Self::Object(h) => {
                 let pin = h.pin_for_reading(start, end - start)?;
                 let span = Span::foreign(pin.ptr(), pin.nbytes(), false);
-                PrefetchWork { span, path, _owner: Keeper::Pin(pin) }
+                let (off, loss) = (h.facts().off + start, h.loss());
+                PrefetchWork { span, off, loss, path, _owner: Keeper::Pin(pin) }
             }
-            Self::File(f) => PrefetchWork { span, path, _owner: Keeper::File(Arc::clone(f)) },
+            Self::File(f) => {
+                let loss = Arc::clone(f.loss());
+                PrefetchWork { span, off: start, loss, path, _owner: Keeper::File(Arc::clone(f)) }
+            }
         })
     }
 }
@@ -341,6 +373,9 @@ impl Vector {
 /// See [`Vector::prefetching`].
 pub struct PrefetchWork {
     span: Span,
+    /// Where the span lies in the file.
+    off: u64,
+    loss: Arc<Loss>,
     path: PathBuf,
     _owner: Keeper,
 }
@@ -355,11 +390,11 @@ impl PrefetchWork {
     /// Blocks until the pages are in memory.
     ///
     /// # Errors
-    /// `IO`.
+    /// `IO`: the system refused, or some of the bytes are lost.
     pub fn run(self) -> Result<()> {
         let read_ahead = self.span.advise(PageAdvice::WillNeed);
         read_ahead.map_err(|e| Error::io("cannot read a vector ahead", &e).at(&self.path))?;
         self.span.touch();
-        Ok(())
+        self.loss.check_range(self.off, self.span.nbytes())
     }
 }

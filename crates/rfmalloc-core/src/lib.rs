@@ -1,11 +1,11 @@
 //! The engine of rfmalloc: a heap of typed vectors in one memory-mapped file.
 //!
 //! Layers, bottom up; each may use those above it in this list only:
-//! - `error`, `dtype`, `na`, `sync_types`: words everybody uses;
+//! - `error`, `dtype`, `na`, `sync_types`: words everybody uses; `cells`: words in memory that JavaScript sees;
 //! - `platform`, `region`: operating system and address space (the rooms of `unsafe`, with `heap`);
 //! - `format`: the bytes of the file, encoders and decoders only;
 //! - `resolve`: which version of a record counts;
-//! - `seam`: the way to the disk; `heap`: the free-space map (C); `catalog`, `names`, `cells`: the file's index in memory;
+//! - `seam`: the way to the disk; `heap`: the free-space map (C); `catalog`, `names`: the file's index in memory;
 //! - `store`: one open store: open, begin, change, sync, close, verify; `registry`: one per file and process;
 //! - `convert`, `mapped`, `elements`: whole-vector work.
 //!

@@ -6,16 +6,22 @@ use crate::cells::Cell;
 use crate::dtype::{Dtype, MAX_LEN};
 use crate::error::{Code, Error, Result};
 use crate::platform;
+use crate::platform::bus::Watch;
+use crate::platform::loss::{Loss, Part};
 use crate::region::Span;
 use memmap2::MmapRaw;
 use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// A mapped file of elements of one type.
 pub struct MappedFile {
+    /// Declared before the mapping, so that it is dropped first.
+    watch: Option<Watch>,
     /// Raw: a reference made on the way to an address would span bytes that others write.
     map: Option<MmapRaw>,
+    loss: Arc<Loss>,
     path: PathBuf,
     dtype: Dtype,
     len: u64,
@@ -77,7 +83,18 @@ impl MappedFile {
             ));
         }
         let map = if nbytes == 0 { None } else { Some(Self::map(&file, nbytes, read_only).map_err(named)?) };
-        Ok(Self { map, path: path.to_owned(), dtype, len: nbytes / width, read_only, cell: Cell::take() })
+        let loss = Loss::new(Some(Arc::new(file)), path.to_owned(), true);
+        let watch = map.as_ref().and_then(|m| Watch::new(&loss, Part::Data, m.as_mut_ptr(), m.len(), 0));
+        Ok(Self {
+            watch,
+            map,
+            loss,
+            path: path.to_owned(),
+            dtype,
+            len: nbytes / width,
+            read_only,
+            cell: Cell::take(),
+        })
     }
 
     /// Real blocks, so that a full disk is an error here; nothing is left on failure.
@@ -144,9 +161,12 @@ impl MappedFile {
     /// `IO`.
     pub fn flush(&self) -> Result<()> {
         match &self.map {
-            Some(m) if !self.read_only => m
-                .flush()
-                .map_err(|e| Error::io(format!("cannot sync '{}'", self.path.display()), &e).at(&self.path)),
+            Some(m) if !self.read_only => {
+                m.flush().map_err(|e| {
+                    Error::io(format!("cannot sync '{}'", self.path.display()), &e).at(&self.path)
+                })?;
+                self.loss.check_length(m.len() as u64)
+            }
             _ => Ok(()),
         }
     }
@@ -160,7 +180,18 @@ impl MappedFile {
     pub(crate) fn anonymous(dtype: Dtype, len: u64) -> Self {
         let nbytes = (len * dtype.width()) as usize;
         let map = (nbytes > 0).then(|| memmap2::MmapMut::map_anon(nbytes).unwrap().into());
-        Self { map, path: PathBuf::new(), dtype, len, read_only: false, cell: Cell::take() }
+        let loss = Loss::new(None, PathBuf::new(), false);
+        let (path, cell) = (PathBuf::new(), Cell::take());
+        Self { watch: None, map, loss, path, dtype, len, read_only: false, cell }
+    }
+
+    /// The cell that changes when bytes of the file are lost, and its value until then.
+    pub fn loss_cell(&self) -> (u32, i32) {
+        self.loss.cell()
+    }
+
+    pub(crate) fn loss(&self) -> &Arc<Loss> {
+        &self.loss
     }
 
     pub(crate) fn span(&self) -> Span {
@@ -170,6 +201,7 @@ impl MappedFile {
 
 impl Drop for MappedFile {
     fn drop(&mut self) {
+        self.watch = None;
         self.cell.give_back();
     }
 }

@@ -10,6 +10,7 @@
 use crate::error::{Error, Result};
 use crate::format::HEADER_BYTES;
 use crate::platform;
+use crate::platform::loss::Loss;
 use crate::region::{MetaMap, Region};
 use std::fs::File;
 use std::io;
@@ -124,23 +125,27 @@ impl<'a> Making<'a> {
 
 /// The file of one store with its mappings.
 pub(crate) struct Seam {
-    pub(crate) file: File,
+    pub(crate) file: Arc<File>,
     pub(crate) region: Arc<Region>,
     pub(crate) header: MetaMap,
     path: PathBuf,
+    /// What the mappings have lost. From the first loss on nothing is stored and no barrier succeeds: on the disk it is as if the process
+    /// had died then, which the crash protocol is made for.
+    pub(crate) loss: Arc<Loss>,
     observer: Watch,
 }
 
 impl Seam {
     pub(crate) fn new(
-        file: File,
+        file: Arc<File>,
         path: PathBuf,
         region: Arc<Region>,
+        loss: Arc<Loss>,
         writable: bool,
         observer: Watch,
     ) -> Result<Self> {
-        let header = MetaMap::new(&file, 0, HEADER_BYTES, writable)?;
-        Ok(Self { file, region, header, path, observer })
+        let header = MetaMap::new(&file, &loss, 0, HEADER_BYTES, writable)?;
+        Ok(Self { file, region, header, path, loss, observer })
     }
 
     /// A failed system call on the store's file.
@@ -164,6 +169,9 @@ impl Seam {
 
     /// Stores metadata bytes. Stores cannot fail; an observer's error is ignored here and belongs on barriers.
     pub(crate) fn store(&self, map: &MetaMap, off: u64, bytes: &[u8]) {
+        if self.loss.any() {
+            return;
+        }
         let _ = self.event(Event::Store { off, nbytes: bytes.len() as u64 }, || {
             map.write(off, bytes);
             Ok(())
@@ -172,6 +180,9 @@ impl Seam {
 
     /// Stores one 8-byte word in one piece.
     pub(crate) fn store_word(&self, map: &MetaMap, off: u64, word: u64) {
+        if self.loss.any() {
+            return;
+        }
         let _ = self.event(Event::Store { off, nbytes: 8 }, || {
             map.store(off, word);
             Ok(())
@@ -189,7 +200,9 @@ impl Seam {
     pub(crate) fn barrier_meta(&self, map: &MetaMap, off: u64, nbytes: u64) -> Result<()> {
         self.event(Event::Barrier { off, nbytes }, || {
             map.msync(off, nbytes)?;
-            platform::after_msync(&self.file)
+            platform::after_msync(&self.file)?;
+            // Zeros in the place of lost pages are no pages of the file: msync is content with them.
+            self.check_length(off + nbytes)
         })
         .map_err(|e| self.error("cannot sync the catalog of", &e).with("offset", off))
     }
@@ -201,35 +214,47 @@ impl Seam {
         }
         self.event(Event::Barrier { off, nbytes }, || {
             self.region.msync(off, nbytes, true)?;
-            platform::after_msync(&self.file)
+            platform::after_msync(&self.file)?;
+            self.check_length(off.saturating_add(nbytes))
         })
         .map_err(|e| self.error("cannot sync elements of", &e).with("offset", off))
     }
 
-    /// Everything of the file is on stable storage when this returns.
-    pub(crate) fn sync_all(&self) -> Result<()> {
+    fn check_length(&self, expected: u64) -> io::Result<()> {
+        let _ = self.loss.check_length(expected);
+        self.loss.check_io()
+    }
+
+    /// Everything of the file, which is at least `file_len` bytes long, is on stable storage when this returns.
+    pub(crate) fn sync_all(&self, file_len: u64) -> Result<()> {
         self.event(Event::SyncAll, || {
             // Apple's fsync need not see pages that are dirty through a mapping only.
             #[cfg(target_vendor = "apple")]
             self.region.msync(0, self.region.reserved(), true)?;
-            platform::sync_file(&self.file)
+            platform::sync_file(&self.file)?;
+            self.check_length(file_len)
         })
         .map_err(|e| self.error("cannot sync", &e))
     }
 
     /// Makes the file `to` bytes long with real blocks; on failure it is `from` bytes long again.
     pub(crate) fn grow(&self, from: u64, to: u64) -> io::Result<()> {
+        // Growing a file that somebody cut would fill the gap with zeros that look like data.
+        self.check_length(from)?;
         let grown =
             self.event(Event::Length { nbytes: to }, || platform::allocate(&self.file, from, to - from));
         if grown.is_err() {
             // ext4 keeps a partly extended file and the space. If this fails too, the tail beyond `from` is merely unused space.
-            let _ = self.file.set_len(from);
+            if self.check_length(from).is_ok() {
+                let _ = self.file.set_len(from);
+            }
         }
         grown
     }
 
     /// Cuts the file to `to` bytes.
     pub(crate) fn shrink(&self, to: u64) -> io::Result<()> {
+        self.check_length(to)?;
         self.event(Event::Length { nbytes: to }, || self.file.set_len(to))
     }
 }

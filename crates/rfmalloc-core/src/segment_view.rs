@@ -20,7 +20,7 @@ impl Store {
     /// `TOO_LARGE`: beyond the reserved address space; `CLOSED`.
     pub fn segment_view(&self, off: u64, nbytes: u64) -> Result<SegmentView> {
         let shared = self.shared()?;
-        let inner = shared.lock_open()?;
+        let inner = shared.lock_open_for_elements()?;
         let region = Arc::clone(&shared.seam.region);
         drop(inner);
         let nbytes = nbytes.min(region.reserved().saturating_sub(off));

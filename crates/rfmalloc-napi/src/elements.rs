@@ -54,6 +54,13 @@ pub fn export_range(
     thread::vector(src, |v| v.export(start, bytes.first(n.saturating_mul(v.dtype().width()))))
 }
 
+/// Throws unless elements read, or about to be written, without a call are the file's.
+#[napi(catch_unwind)]
+pub fn check_whole(token: u32, start: f64, n: f64, to_write: bool) -> Result<()> {
+    let (start, n) = (whole(start, "start")?, whole(n, "count")?);
+    thread::vector(token, |v| v.check_whole(start, n, to_write))
+}
+
 #[napi(catch_unwind)]
 pub fn equals(a: u32, a_start: f64, b: u32, b_start: f64, n: f64) -> Result<bool> {
     let (x, y, n) = (whole(a_start, "start")?, whole(b_start, "start")?, whole(n, "count")?);

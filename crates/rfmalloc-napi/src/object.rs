@@ -305,6 +305,8 @@ pub fn mmap_open(path: String, type_code: u8, len: Option<f64>, read_only: bool)
         (10, 0.0),
         (11, 0.0),
         (12, 0.0),
+        (13, f64::from(file.loss_cell().0)),
+        (14, f64::from(file.loss_cell().1)),
     ];
     let token = thread::add(0, Vector::File(Arc::new(file)));
     thread::mailbox().write(&facts);

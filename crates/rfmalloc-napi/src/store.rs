@@ -43,6 +43,8 @@ pub struct StoreFacts {
     pub max_size: f64,
     /// Objects that the first change will drop for good after a machine crash.
     pub discarding: f64,
+    pub loss_cell: u32,
+    pub loss_value: i32,
 }
 
 /// Numbers of an open store.
@@ -116,6 +118,8 @@ fn facts(env: &Env, store: Store, created: bool) -> StoreFacts {
         capacity: store.capacity().map(|c| c as f64),
         max_size: store.max_size() as f64,
         discarding: store.info().map_or(0, |i| if i.is_unsettled { i.discarded } else { 0 }) as f64,
+        loss_cell: store.loss_cell().0,
+        loss_value: store.loss_cell().1,
         handle: thread::add_store(env, store),
     }
 }

@@ -9,6 +9,17 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+#[cfg(target_os = "android")]
+pub(crate) use libc::__errno as errno_location;
+#[cfg(target_os = "linux")]
+pub(crate) use libc::__errno_location as errno_location;
+
+/// Codes of a SIGBUS for a page that cannot be had. An unaligned access (`BUS_ADRALN`) is none: a page of zeros would not cure it.
+pub(crate) const LOST_PAGE: [i32; 4] =
+    [libc::BUS_ADRERR, libc::BUS_OBJERR, libc::BUS_MCEERR_AR, libc::BUS_MCEERR_AO];
+/// Codes of a SIGBUS that tells of a page nobody is touching just now.
+pub(crate) const SENT_BY_SYSTEM: [i32; 1] = [libc::BUS_MCEERR_AO];
+
 pub(crate) fn boot_id() -> io::Result<Option<[u8; 16]>> {
     match fs::read_to_string("/proc/sys/kernel/random/boot_id") {
         Ok(text) => Ok(uuid::Uuid::parse_str(text.trim()).ok().map(uuid::Uuid::into_bytes)),
@@ -45,7 +56,8 @@ fn write_zeros(file: &File, off: u64, len: u64) -> io::Result<()> {
 }
 
 pub(crate) fn zero_range(file: &File, off: u64, len: u64) -> io::Result<()> {
-    uninterrupted(|| rustix::fs::fallocate(file, FallocateFlags::ZERO_RANGE, off, len))
+    let how = FallocateFlags::ZERO_RANGE | FallocateFlags::KEEP_SIZE;
+    uninterrupted(|| rustix::fs::fallocate(file, how, off, len))
 }
 
 pub(crate) fn sync_file(file: &File) -> io::Result<()> {

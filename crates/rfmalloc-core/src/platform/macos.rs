@@ -7,6 +7,13 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+pub(crate) use libc::__error as errno_location;
+
+/// Codes of a SIGBUS for a page that cannot be had.
+pub(crate) const LOST_PAGE: [i32; 2] = [libc::BUS_ADRERR, libc::BUS_OBJERR];
+/// Codes of a SIGBUS that tells of a page nobody is touching just now: there are none.
+pub(crate) const SENT_BY_SYSTEM: [i32; 0] = [];
+
 #[expect(clippy::unnecessary_wraps, reason = "the Linux twin can fail")]
 pub(crate) fn boot_id() -> io::Result<Option<[u8; 16]>> {
     Ok(boot_session())

@@ -6,13 +6,18 @@
 //! - `allocate(file, off, len)`: backs `[off, off+len)` with real blocks reading as zero and extends the file to `off+len`.
 //! - `back_holes(file, len)`: a file that a sparse-aware tool copied gets real blocks again, so that a full disk is an error and not a
 //!   signal; existing bytes stay, and zeros are never written over them.
-//! - `zero_range(file, off, len)`: makes existing bytes zero without writing them, or fails with `Unsupported`.
+//! - `zero_range(file, off, len)`: makes existing bytes zero without writing them, or fails with `Unsupported`. It never makes the file
+//!   longer: one that was cut meanwhile must not look whole again.
 //! - `sync_file(file)`: everything of the file is on stable storage when it returns.
 //! - `after_msync(file)`: what must follow a ranged `msync` for the bytes to be on stable storage.
 //! - `publish_new(dir, path, fill)`: the file appears under `path` complete or not at all, never replacing anything.
 //! - `lock_holder(dev, ino)`: best effort pid of the process that holds the `flock`.
 //! - `drop_cache(file, off)`: asks the system to forget clean cached pages of the file from `off` on.
+//! - `errno_location`, `LOST_PAGE`, `SENT_BY_SYSTEM`: what the handler of SIGBUS (`bus`) must know of the system.
 //! - `overcommit_is_strict()`: reserved memory counts against a limit, so reservations must be `PROT_NONE`.
+
+pub(crate) mod bus;
+pub(crate) mod loss;
 
 use rustix::fs::FlockOperation;
 use std::fs::File;

@@ -7,6 +7,8 @@
 use super::{MAP_UNIT, Region, Span, lock, round_up, too_large};
 use crate::error::{Code, Error, Result};
 use crate::platform;
+use crate::platform::bus::Watch;
+use crate::platform::loss::Part;
 use rustix::mm::{MapFlags, ProtFlags};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -14,10 +16,10 @@ use std::io;
 use std::ptr;
 use std::sync::Arc;
 
-/// Live aliases of one region: address → bytes.
+/// Live aliases of one region: address → bytes, and what makes the handler of lost pages know them.
 #[derive(Default)]
 pub(super) struct Aliases {
-    list: BTreeMap<usize, usize>,
+    list: BTreeMap<usize, (usize, Option<Watch>)>,
     closed: bool,
 }
 
@@ -59,7 +61,11 @@ impl Region {
             }
         };
         let base = base.map_err(|e| refused(nbytes, &e.into()))?.cast::<u8>();
-        aliases.list.insert(base as usize, mapped);
+        let watch = lock(&self.watch)
+            .as_ref()
+            .filter(|_| !is_copy)
+            .and_then(|w| Watch::new(w.loss(), Part::Data, base, mapped, from));
+        aliases.list.insert(base as usize, (mapped, watch));
         drop(aliases);
         let ptr = base.wrapping_add((off - from) as usize);
         if is_copy {
@@ -72,7 +78,7 @@ impl Region {
     pub(super) fn close_aliases(&self) {
         let mut aliases = lock(&self.aliases);
         aliases.closed = true;
-        for (base, mapped) in &aliases.list {
+        for (base, (mapped, watch)) in &mut aliases.list {
             let scratch = |prot| {
                 let flags = MapFlags::PRIVATE | MapFlags::NORESERVE | MapFlags::FIXED;
                 // SAFETY: the range is one of our mappings, alive as long as it is in the list; live pointers stay valid addresses.
@@ -82,6 +88,7 @@ impl Region {
             };
             // As in `blank`: reading zeros matters more than swallowing stores.
             let _ = scratch(ProtFlags::READ | ProtFlags::WRITE).or_else(|_| scratch(ProtFlags::READ));
+            *watch = None;
         }
     }
 }

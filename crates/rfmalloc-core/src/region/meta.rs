@@ -3,10 +3,13 @@
 use super::{MAP_UNIT, round_up};
 use crate::error::{Error, Result};
 use crate::platform;
+use crate::platform::bus::Watch;
+use crate::platform::loss::{Loss, Part};
 use rustix::mm::{Advice, MapFlags, MsyncFlags, ProtFlags};
 use std::fs::File;
 use std::io;
 use std::ptr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A mapping of header or catalog bytes that nothing but this crate can reach.
@@ -15,6 +18,7 @@ pub(crate) struct MetaMap {
     off: u64,
     nbytes: u64,
     writable: bool,
+    watch: Option<Watch>,
 }
 
 // SAFETY: words are accessed atomically, everything else under the store mutex.
@@ -23,13 +27,17 @@ unsafe impl Send for MetaMap {}
 unsafe impl Sync for MetaMap {}
 
 impl MetaMap {
-    /// Maps `[off, off+nbytes)` of the file (multiples of 16 KiB, inside the file).
-    pub(crate) fn new(file: &File, off: u64, nbytes: u64, writable: bool) -> Result<Self> {
+    /// Maps `[off, off+nbytes)` of the file (multiples of 16 KiB, inside the file). What is read from it counts only while `loss` has
+    /// nothing to tell.
+    pub(crate) fn new(file: &File, loss: &Arc<Loss>, off: u64, nbytes: u64, writable: bool) -> Result<Self> {
         let prot = if writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
         // SAFETY: a fresh shared mapping at an address of the kernel's choice.
         match unsafe { rustix::mm::mmap(ptr::null_mut(), nbytes as usize, prot, MapFlags::SHARED, file, off) }
         {
-            Ok(p) => Ok(Self { ptr: p.cast(), off, nbytes, writable }),
+            Ok(p) => {
+                let watch = Watch::new(loss, Part::Metadata, p.cast(), nbytes as usize, off);
+                Ok(Self { ptr: p.cast(), off, nbytes, writable, watch })
+            }
             Err(e) => {
                 Err(Error::io(format!("cannot map {nbytes} bytes of the catalog"), &e.into())
                     .with("offset", off))
@@ -105,6 +113,7 @@ impl MetaMap {
 
 impl Drop for MetaMap {
     fn drop(&mut self) {
+        self.watch = None;
         // SAFETY: the mapping is ours and no pointer into it leaves this type.
         let _ = unsafe { rustix::mm::munmap(self.ptr.cast(), self.nbytes as usize) };
     }
@@ -119,7 +128,8 @@ mod tests {
     /// Memory that no file is behind, so that Miri can look: never unmapped, freed by the caller.
     fn over(words: &mut [u64]) -> ManuallyDrop<MetaMap> {
         let nbytes = size_of_val(words) as u64;
-        ManuallyDrop::new(MetaMap { ptr: words.as_mut_ptr().cast(), off: MAP_UNIT, nbytes, writable: true })
+        let ptr = words.as_mut_ptr().cast();
+        ManuallyDrop::new(MetaMap { ptr, off: MAP_UNIT, nbytes, writable: true, watch: None })
     }
 
     #[test]

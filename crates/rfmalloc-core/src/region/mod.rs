@@ -11,7 +11,8 @@
 //!   to and from private memory.
 //! - After [`Region::close`] only the ranges under a [`Hold`] stay mapped (blank), each until its hold ends.
 //!
-//! What nobody can promise: another process that truncates the file turns an access into SIGBUS.
+//! - A page that cannot be had any more (another process truncates the file, the medium fails) reads as zeros, and the store's
+//!   [`Loss`] knows: see `platform/bus.rs`.
 
 mod alias;
 mod meta;
@@ -24,6 +25,8 @@ pub(crate) use span::{Span, map_plain};
 
 use crate::error::{Code, Error, Result};
 use crate::platform;
+use crate::platform::bus::Watch;
+use crate::platform::loss::{Loss, Part};
 use crate::sync_types::{AtomicBool, AtomicU64, Mutex, MutexGuard};
 use rustix::mm::{MapFlags, MsyncFlags, ProtFlags};
 use std::collections::BTreeMap;
@@ -53,6 +56,7 @@ pub(crate) struct Region {
     aliases: Mutex<alias::Aliases>,
     /// The process that reserved it, by its `process_epoch`.
     process: u64,
+    watch: Mutex<Option<Watch>>,
 }
 
 /// How file bytes are mapped.
@@ -122,6 +126,7 @@ impl Region {
                         holds: Mutex::default(),
                         aliases: Mutex::default(),
                         process: platform::process_epoch(),
+                        watch: Mutex::default(),
                     });
                 }
                 Err(e) if size == need => {
@@ -163,8 +168,17 @@ impl Region {
                 from,
             )?;
         }
-        self.mapped.fetch_max(to, Ordering::AcqRel);
+        let mapped = self.mapped.fetch_max(to, Ordering::AcqRel).max(to);
+        if let Some(watch) = &*lock(&self.watch) {
+            watch.set_nbytes(mapped as usize);
+        }
         Ok(())
+    }
+
+    /// From now on a page of the file that cannot be had is noted in `loss` and reads as zeros.
+    pub(crate) fn watch(&self, loss: &Arc<Loss>) {
+        let mapped = self.mapped.load(Ordering::Acquire) as usize;
+        *lock(&self.watch) = Watch::new(loss, Part::Data, self.base, mapped, 0);
     }
 
     /// Replaces `[from, to)` by scratch pages: the file's bytes are no longer reachable, the addresses stay valid.
@@ -251,6 +265,8 @@ impl Region {
         self.blank_all().map_err(|e| Error::io("cannot unmap the store", &e))?;
         self.closed.store(true, Ordering::Release);
         self.close_aliases();
+        // Scratch pages raise no signal, and nothing may be unmapped under a handler at work.
+        *lock(&self.watch) = None;
         let mut holds = lock(&self.holds);
         holds.unmapped = true;
         let mut from = 0;
@@ -281,6 +297,7 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
+        *lock(&self.watch) = None;
         if !self.closed.load(Ordering::Acquire) {
             // SAFETY: the last owner goes, and holds own an `Arc`: nobody can reach the range any more.
             let _ = unsafe { rustix::mm::munmap(self.raw.0.cast(), self.raw.1) };

@@ -182,7 +182,7 @@ pub(crate) fn map_plain(file: &File, nbytes: u64, read_only: bool) -> io::Result
     let mut options = memmap2::MmapOptions::new();
     options.len(usize::try_from(nbytes).map_err(|_| io::Error::from(io::ErrorKind::OutOfMemory))?);
     if read_only {
-        // SAFETY: a private mapping of a file we hold open; all access goes through raw copies. Truncation by others is the documented risk.
+        // SAFETY: a private mapping of a file we hold open; all access goes through raw copies. The caller has the mapping watched for lost pages.
         unsafe { options.no_reserve_swap().map_copy(file).map(Into::into) }
     } else {
         // SAFETY: as above, shared.

@@ -34,6 +34,14 @@ impl Inner {
         if self.begun {
             return Ok(());
         }
+        let begun = self.begin_now(sh, refuse_damage);
+        // A page that reads as zeros because it is lost looks like damage, or like free space.
+        let begun = self.loss.check().and(begun);
+        self.begun &= begun.is_ok();
+        begun
+    }
+
+    fn begin_now(&mut self, sh: &Shared, refuse_damage: bool) -> Result<()> {
         if sh.mode == Mode::Scratch {
             return self.begin_scratch();
         }
@@ -164,7 +172,7 @@ impl Inner {
     /// Rule 23: what was kept is on stable storage, and the superblock that ends recovery says so. Every sequence in the file is below the
     /// lease, and every version that does not count has been overruled by its word, so the numbers may pass them all.
     fn cover_kept(&mut self, sh: &Shared, used_end: u32) -> Result<()> {
-        let done = sh.seam.sync_all();
+        let done = sh.seam.sync_all(self.file_len);
         self.barrier(sh, done)?;
         self.sb.synced_seq = self.sb.synced_seq.max(self.next_seq - 1);
         self.sb.file_len = self.file_len;

@@ -22,10 +22,12 @@ impl Shared {
         // The file is nobody's any more: another one has its path.
         let replaced = inner.upkeep == Upkeep::Replaced;
         drop(inner);
+        // A loss that no call has told of is told now.
+        let untold = self.seam.loss.untold();
         // Of a poisoned store the sync tells that it is: it may have been poisoned behind everyone's back, by a background sync.
         let synced = match if replaced { Ok(()) } else { self.sync() } {
             // What an earlier process left could not be covered (damage, no sequences left); this one has changed nothing and loses nothing.
-            Err(_) if self.lock().has_changed_nothing() => Ok(()),
+            Err(_) if !self.seam.loss.any() && self.lock().has_changed_nothing() => Ok(()),
             r => r,
         };
         let mut inner = self.lock();
@@ -35,8 +37,12 @@ impl Shared {
         }
         let ended = match (&synced, self.mode) {
             _ if replaced => Ok(()),
-            (_, Mode::Scratch) => inner.empty_scratch(self),
-            (Ok(()), Mode::Persistent) if inner.poisoned.is_none() && inner.begun => inner.mark_clean(self),
+            (_, Mode::Scratch) if !self.seam.loss.any() => inner.empty_scratch(self),
+            (Ok(()), Mode::Persistent)
+                if inner.poisoned.is_none() && inner.begun && !self.seam.loss.any() =>
+            {
+                inner.mark_clean(self)
+            }
             _ => Ok(()),
         };
         inner.objects.end_all();
@@ -50,7 +56,7 @@ impl Shared {
         // Dead handles keep the descriptor, so what cannot be unlocked stays locked while they live: worth a second try.
         let unlock = || platform::lock(&self.seam.file, FlockOperation::NonBlockingUnlock);
         let unlocked = unlock().or_else(|_| unlock()).map_err(|e| self.seam.error("cannot unlock", &e));
-        synced.and(ended).and(blanked.map_err(|e| e.at(&self.path))).and(unlocked)
+        untold.and(synced).and(ended).and(blanked.map_err(|e| e.at(&self.path))).and(unlocked)
     }
 
     /// Blanks this process's mapping, and that is all. Takes no lock.

@@ -372,6 +372,8 @@ impl Inner {
         payload: Option<Extent>,
         aux: Option<Extent>,
     ) -> Result<()> {
+        // Zeros that stand for lost bytes must not be taken for the object's at its new place.
+        sh.seam.loss.check()?;
         match (&subject.live, subject.open, payload) {
             (Some(live), ..) => self.move_record(sh, live.head.id, payload, aux),
             (None, Some((key, _)), Some(to)) => {

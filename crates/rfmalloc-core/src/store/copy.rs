@@ -207,7 +207,11 @@ fn make(
             // Giving a file away needs privileges; the owner of the old one usually is who asks.
             let _ = std::os::unix::fs::fchown(file, Some(like.uid()), Some(like.gid()));
         }
-        match dense.write(sh, &Making::new(file, sh.seam.watch()), control) {
+        // A copy of zeros that stand for lost bytes gets no name.
+        let written = dense
+            .write(sh, &Making::new(file, sh.seam.watch()), control)
+            .and_then(|done| sh.check_whole().map(|()| done));
+        match written {
             Ok(true) => sh.seam.watch().as_ref().map_or(Ok(()), |o| o.before(Event::Link)),
             Ok(false) => {
                 is_stopped = true;

@@ -42,6 +42,9 @@ pub(crate) fn check_name(name: &str) -> Result<()> {
 impl Inner {
     /// The error for a damaged record.
     pub(super) fn damaged(&self, idx: u32, what: &str) -> Error {
+        if let Err(lost) = self.loss.check() {
+            return lost;
+        }
         let is_word = Word::decode(self.catalog.word(idx), idx).is_none();
         let off = self.catalog.place(idx).map_or(0, |p| if is_word { p.word_off } else { p.slot_off });
         Error::corrupt(format!("record {idx}: {what}"), off).with("id", idx)
@@ -55,7 +58,9 @@ impl Inner {
     /// The record in a slot, checked for use: bounds, type, size, and no overlap with the catalog.
     pub(super) fn record(&self, idx: u32) -> Result<Option<Live>> {
         let Some(slot) = self.catalog.slot(idx) else { return Ok(None) };
-        match self.resolved(self.catalog.word(idx), &slot, idx) {
+        let resolved = self.resolved(self.catalog.word(idx), &slot, idx);
+        self.loss.check()?;
+        match resolved {
             Resolved::Absent => Ok(None),
             Resolved::Damaged(what) => Err(self.damaged(idx, what)),
             Resolved::Live(live) => match self.flaw(&live) {
@@ -108,6 +113,7 @@ impl Inner {
             buf.resize(Aux::nbytes_used(&head, e.nbytes) as usize, 0);
             span.read(0, buf);
         }
+        self.loss.check()?;
         let aux = Aux::decode(buf, e.nbytes, live.head.id, live.head.generation);
         let aux = aux.map_err(|what| self.damaged(live.head.id, what))?;
         if aux.naming.as_ref().is_some_and(|n| n.seq > live.body.seq) {
@@ -159,10 +165,15 @@ impl Inner {
             self.lookups += 1;
             // A damaged record prevents the index, but must not take the other names with it.
             if self.lookups <= SCANS || self.build_names().is_err() {
-                return self.find_by_scan(name);
+                let found = self.find_by_scan(name);
+                self.loss.check()?;
+                return found;
             }
         }
-        Ok(self.find_in_index(name))
+        let found = self.find_in_index(name);
+        // "Not there" is no answer where a page of names reads as zeros.
+        self.loss.check()?;
+        Ok(found)
     }
 
     fn find_in_index(&self, name: &str) -> Option<u32> {
@@ -270,6 +281,7 @@ impl Inner {
             }
             failed.is_none()
         });
+        self.loss.check()?;
         if let Some(e) = failed {
             return Err(e);
         }

@@ -5,6 +5,7 @@ use super::upkeep::Upkeep;
 use super::{Inner, Shared};
 use crate::dtype::Dtype;
 use crate::error::{Code, Error, Result};
+use crate::platform::loss::Loss;
 use crate::region::{Alias, Hold, Span};
 use std::sync::{Arc, Weak};
 
@@ -133,7 +134,7 @@ impl Target {
     }
 
     fn begin_if(self, shared: &Arc<Shared>, check: impl FnOnce(&Object) -> Result<()>) -> Result<Operation> {
-        let mut inner = shared.lock_open()?;
+        let mut inner = shared.lock_open_for_elements()?;
         self.begin_in(shared, &mut inner, check)
     }
 
@@ -183,7 +184,7 @@ impl Handle {
     /// # Errors
     /// `DESTROYED`, `CLOSED`; `BUSY`: the store is being copied onto its own path.
     pub fn refresh(&mut self) -> Result<()> {
-        let mut inner = self.shared.lock_open()?;
+        let mut inner = self.shared.lock_open_for_elements()?;
         self.facts = match inner.objects.get(self.key, self.serial) {
             Some(o) if o.alive => o.facts(),
             _ => return Err(self.destroyed_error()),
@@ -215,6 +216,10 @@ impl Handle {
 
     /// The object's name in the store.
     pub fn name(&self) -> Result<Option<String>> {
+        self.shared.seam.loss.quietly(|| self.current_name())
+    }
+
+    fn current_name(&self) -> Result<Option<String>> {
         let mut inner = self.shared.lock_open()?;
         let destroyed = self.destroyed_error();
         let (record, name) = match inner.objects.get(self.key, self.serial) {
@@ -229,7 +234,7 @@ impl Handle {
 
     /// Byte offsets of the record (0: none) and of the payload in the file, and whether buffers over the payload are alive.
     pub fn whereabouts(&self) -> Result<(u64, u64, bool)> {
-        let mut inner = self.shared.lock_open()?;
+        let mut inner = self.shared.lock_open_for_elements()?;
         let (record, off, pins) = match inner.objects.get(self.key, self.serial) {
             Some(o) if o.alive => (o.record, o.payload.off, o.pins),
             _ => return Err(self.destroyed_error()),
@@ -245,6 +250,15 @@ impl Handle {
     /// What is needed to find the object again, without a hold on it.
     pub(super) fn target(&self) -> Target {
         Target { key: self.key, serial: self.serial, facts: self.facts }
+    }
+
+    pub(crate) fn loss(&self) -> Arc<Loss> {
+        Arc::clone(&self.shared.seam.loss)
+    }
+
+    /// `POISONED` once bytes of the store are lost: its elements are no longer written.
+    pub(crate) fn check_changeable(&self) -> Result<()> {
+        self.shared.seam.loss.refuse()
     }
 
     /// Starts work on the elements: the object cannot be destroyed nor its store let go before the guard is dropped.
@@ -269,7 +283,8 @@ impl Handle {
     /// Those of a sealed object are private memory: stores through them do not reach the file.
     ///
     /// # Errors
-    /// `OUT_OF_BOUNDS`, `BUSY` (it is being sealed), `TOO_LARGE` (the system refuses the private memory), `DESTROYED`, `CLOSED`.
+    /// `OUT_OF_BOUNDS`, `BUSY` (it is being sealed), `TOO_LARGE` (the system refuses the private memory), `DESTROYED`, `CLOSED`; `IO`: some of the
+    /// bytes are lost.
     pub fn pin(&self, start: u64, nbytes: u64) -> Result<Pin> {
         self.pin_as(start, nbytes, false)
     }
@@ -280,7 +295,7 @@ impl Handle {
     }
 
     fn pin_as(&self, start: u64, nbytes: u64, for_reading: bool) -> Result<Pin> {
-        let mut inner = self.shared.lock_open()?;
+        let mut inner = self.shared.lock_open_for_elements()?;
         if start.checked_add(nbytes).is_none_or(|end| end > self.facts.nbytes) {
             return Err(Error::new(Code::OutOfBounds, "the window reaches beyond the vector"));
         }
@@ -289,6 +304,7 @@ impl Handle {
             return Err(destroyed);
         };
         let (seam, off) = (&self.shared.seam, o.payload.off + start);
+        seam.loss.check_range(off, nbytes)?;
         let memory = match o.elements {
             Elements::BeingSealed => return Err(being_sealed()),
             Elements::Sealed if !for_reading => Memory::Private(seam.region.alias(&seam.file, off, nbytes)?),
@@ -360,6 +376,11 @@ impl Operation {
 
     pub(crate) fn span(&self) -> Span {
         self.span
+    }
+
+    /// `IO` if bytes `[off, off+nbytes)` of the payload are lost.
+    pub(crate) fn check(&self, off: u64, nbytes: u64) -> Result<()> {
+        self.shared.seam.loss.check_range(self.off + off, nbytes)
     }
 
     /// Bytes `[off, off+nbytes)` of the payload were written.

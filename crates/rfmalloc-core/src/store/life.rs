@@ -47,6 +47,7 @@ impl Store {
             let _operation = handle.begin()?;
             zero(sh, Extent { off: payload.off + from, nbytes: dirty - from });
         }
+        sh.seam.loss.check()?;
         Ok(handle)
     }
 
@@ -134,13 +135,13 @@ impl Store {
     /// Runs `act`, which changes nothing when it fails; where it finds no space while the bytes of destroyed objects wait for a sync, syncs
     /// and runs it once more.
     pub(super) fn with_space<T>(&self, mut act: impl FnMut() -> Result<T>) -> Result<T> {
-        match act() {
+        self.shared()?.seam.loss.during(|| match act() {
             Err(e) if e.code() == Code::NoSpace && self.shared.has_retired() => {
                 self.shared.sync()?;
                 act()
             }
             done => done,
-        }
+        })
     }
 
     fn try_commit(&self, handle: &mut Handle, name: Option<&str>, replace: bool) -> Result<()> {
@@ -181,15 +182,17 @@ impl Store {
         }
         let sh = self.shared()?;
         self.check_ours(handle)?;
-        let mut inner = sh.lock_open()?;
-        sh.check_writable(&inner)?;
-        // Giving a name up takes no space.
-        if let Some(idx) = inner.record_of(handle)? {
-            inner.rename_record(sh, idx, None, false)
-        } else {
-            inner.objects.unname(handle.key);
-            Ok(())
-        }
+        sh.seam.loss.during(|| {
+            let mut inner = sh.lock_open()?;
+            sh.check_writable(&inner)?;
+            // Giving a name up takes no space.
+            if let Some(idx) = inner.record_of(handle)? {
+                inner.rename_record(sh, idx, None, false)
+            } else {
+                inner.objects.unname(handle.key);
+                Ok(())
+            }
+        })
     }
 
     /// Destroys the object: every handle is dead from now on. False: it was dead already. `at_once`: its bytes need no sync before reuse.
@@ -199,6 +202,10 @@ impl Store {
     pub fn destroy(&self, handle: &Handle, at_once: bool) -> Result<bool> {
         let sh = self.shared()?;
         self.check_ours(handle)?;
+        sh.seam.loss.during(|| Self::try_destroy(sh, handle, at_once))
+    }
+
+    fn try_destroy(sh: &Arc<Shared>, handle: &Handle, at_once: bool) -> Result<bool> {
         let mut inner = sh.lock_open()?;
         let Some(o) = inner.objects.get(handle.key, handle.serial).filter(|o| o.alive) else {
             return Ok(false);

@@ -68,6 +68,7 @@ use crate::format::word::NameSeed;
 use crate::heap::Heap;
 use crate::names::Names;
 use crate::platform;
+use crate::platform::loss::Loss;
 use crate::region::Region;
 use crate::registry;
 use crate::resolve::Trust;
@@ -151,6 +152,8 @@ pub(crate) struct Inner {
     objects: Objects,
     /// The data mapping, for reading attributes.
     region: Arc<Region>,
+    /// What the mappings have lost: what was read of catalog or attributes counts only while there is nothing.
+    loss: Arc<Loss>,
     poisoned: Option<String>,
     closing: bool,
     syncs: sync::Progress,
@@ -180,8 +183,15 @@ impl Shared {
         (!self.is_inherited()).then(|| self.lock())
     }
 
-    /// The lock, for a call that needs the store open.
+    /// The lock, for a call that needs the store open and whole.
     pub(crate) fn lock_open(&self) -> Result<MutexGuard<'_, Inner>> {
+        let inner = self.lock_open_for_elements()?;
+        self.seam.loss.refuse()?;
+        Ok(inner)
+    }
+
+    /// The lock, for a call that needs the store open and touches elements only: it asks itself whether those are lost.
+    pub(crate) fn lock_open_for_elements(&self) -> Result<MutexGuard<'_, Inner>> {
         if self.is_inherited() {
             return Err(Error::new(
                 Code::Unsupported,
@@ -213,6 +223,12 @@ impl Shared {
             "the store is being compacted onto its own path; wait for that to end, then open it again",
         )
         .with("path", self.path.display().to_string())
+    }
+
+    /// `IO` if a page was lost, or the file is shorter than it should be.
+    fn check_whole(&self) -> Result<()> {
+        let file_len = self.lock().file_len;
+        self.seam.loss.check_length(file_len)
     }
 
     fn wait<'a>(&self, guard: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
@@ -270,6 +286,7 @@ impl Shared {
             )
             .with("path", self.path.display().to_string()));
         }
+        self.seam.loss.refuse()?;
         if let Some(why) = &inner.poisoned {
             return Err(Error::new(
                 Code::Poisoned,
@@ -353,6 +370,12 @@ impl Store {
         Ok(StoreWork(Arc::clone(self.shared()?)))
     }
 
+    /// The cell that changes when bytes of the file are lost, and its value until then. Elements read without a call count only if it has
+    /// not changed afterwards; [`Vector::check_whole`](crate::Vector::check_whole) tells where.
+    pub fn loss_cell(&self) -> (u32, i32) {
+        self.shared.seam.loss.cell()
+    }
+
     /// Whether this handle was closed.
     pub fn is_closed(&self) -> bool {
         self.closed.load(Ordering::Acquire)
@@ -371,7 +394,7 @@ impl Store {
     /// Closes this handle; the last one of the process waits for running operations, syncs and lets the file go. Idempotent.
     ///
     /// # Errors
-    /// `IO`, `POISONED`: the final sync failed; the handle is closed and the file released all the same.
+    /// `IO`, `POISONED`: the final sync failed, or bytes were lost and no call has told of it; the handle is closed and the file released all the same.
     pub fn close(&self) -> Result<()> {
         if self.closed.swap(true, Ordering::AcqRel) {
             return Ok(());

@@ -11,6 +11,7 @@ use crate::format::superblock::{self, COPY_OFF, Fault, Superblock};
 use crate::format::word::NameSeed;
 use crate::format::{FILE_UNIT, HEADER_BYTES, segment};
 use crate::platform;
+use crate::platform::loss::Loss;
 use crate::region::{Access, Region};
 use crate::registry::{self, Key, Opening};
 use crate::seam::{Event, Making, Observer, Seam, Watch, pass};
@@ -73,6 +74,9 @@ pub struct OpenOptions {
     pub keep_unsynced: bool,
     /// How long to wait for another holder of the file's lock; blocks the thread. `Duration::MAX`: for ever.
     pub lock_timeout: Duration,
+    /// A page of the file that cannot be had any more (somebody truncates it, the medium fails) is an error; otherwise it ends the process
+    /// by SIGBUS. The environment variable `RFMALLOC_SIGBUS=off`, read at the process's first open, wins over `true`.
+    pub contain: bool,
     /// Watches durable writes and barriers, for tests.
     pub observer: Option<Arc<dyn Observer>>,
     /// Stands in for the machine's boot id, for tests of machine crashes.
@@ -91,6 +95,7 @@ impl Default for OpenOptions {
             full: false,
             keep_unsynced: false,
             lock_timeout: Duration::ZERO,
+            contain: true,
             observer: None,
             boot_id: None,
         }
@@ -501,6 +506,36 @@ fn usable_len(real_len: u64, synced_len: u64, path: &Path) -> Result<u64> {
     .with("expected", expected))
 }
 
+/// Maps the file, watched for lost pages from the first read on, and follows its catalog; the catalog's place in the data mapping is blank.
+fn map(
+    file: File,
+    path: &Path,
+    file_len: u64,
+    sb: &Superblock,
+    options: &OpenOptions,
+) -> Result<(Seam, Catalog)> {
+    let access = if options.read_only { Access::Private } else { Access::Shared };
+    let want = options.max_size.unwrap_or(DEFAULT_RESERVE).max(sb.capacity);
+    let region = Arc::new(Region::reserve(want, file_len, access)?);
+    region.map_file(&file, HEADER_BYTES, file_len).map_err(|e| describe_io(path, "map", &e))?;
+    let (file, name) = (Arc::new(file), canonical(path));
+    let loss = Loss::new(Some(Arc::clone(&file)), name.clone(), options.contain);
+    region.watch(&loss);
+    let (writable, observer) = (!options.read_only, options.observer.clone());
+    let seam = Seam::new(file, name, Arc::clone(&region), Arc::clone(&loss), writable, observer)?;
+    let catalog = Catalog::open(&seam, &sb.uuid, file_len, sb.segments, writable);
+    // What was read as zeros because it could not be read is no damage, and no catalog either.
+    loss.check()?;
+    let catalog = catalog?;
+    for s in &catalog.segments {
+        region.blank(s.off, s.off + s.nbytes()).map_err(|e| describe_io(path, "map", &e))?;
+    }
+    if sb.slots_used > catalog.capacity() {
+        return Err(Error::corrupt("superblock: more slots in use than the catalog has", COPY_OFF[0] + 96));
+    }
+    Ok((seam, catalog))
+}
+
 fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<Shared>> {
     let real_len = file.metadata().map_err(|e| describe_io(path, "access", &e))?.len();
     let (sb, newer, both) = read_superblock(&file, real_len, path)?;
@@ -511,20 +546,8 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
     let mode = if sb.mode == superblock::MODE_SCRATCH { Mode::Scratch } else { Mode::Persistent };
     check_file_mode(mode, options, path)?;
     let file_len = usable_len(real_len, sb.file_len, path)?;
-    let access = if options.read_only { Access::Private } else { Access::Shared };
-    let want = options.max_size.unwrap_or(DEFAULT_RESERVE).max(sb.capacity);
-    let region = Arc::new(Region::reserve(want, file_len, access)?);
-    region.map_file(&file, HEADER_BYTES, file_len).map_err(|e| describe_io(path, "map", &e))?;
-    let name = canonical(path);
-    let seam =
-        Seam::new(file, name.clone(), Arc::clone(&region), !options.read_only, options.observer.clone())?;
-    let catalog = Catalog::open(&seam, &sb.uuid, file_len, sb.segments, !options.read_only)?;
-    for s in &catalog.segments {
-        region.blank(s.off, s.off + s.nbytes()).map_err(|e| describe_io(path, "map", &e))?;
-    }
-    if sb.slots_used > catalog.capacity() {
-        return Err(Error::corrupt("superblock: more slots in use than the catalog has", COPY_OFF[0] + 96));
-    }
+    let (seam, catalog) = map(file, path, file_len, &sb, options)?;
+    let (region, loss) = (Arc::clone(&seam.region), Arc::clone(&seam.loss));
     let boot_id =
         running_boot(options).map_err(|e| describe_io(path, "learn the machine's boot id for", &e))?;
     if !options.read_only {
@@ -560,6 +583,7 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
         lookups: 0,
         objects: super::objects::Objects::default(),
         region: Arc::clone(&region),
+        loss,
         poisoned: None,
         closing: false,
         syncs: Progress::default(),
@@ -572,10 +596,12 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
     };
     if !inner.same_boot && mode == Mode::Persistent {
         inner.judge_crash(options.keep_unsynced);
+        // A picture of zeros that could not be read would drop what is there.
+        inner.loss.check()?;
     }
     Ok(Arc::new(Shared {
         key,
-        path: name,
+        path: canonical(path),
         uuid: inner.sb.uuid,
         mode,
         read_only: options.read_only,

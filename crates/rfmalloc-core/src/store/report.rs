@@ -1,6 +1,6 @@
 //! What a store says of itself: its records, its numbers, the summary R's package gives (behaviours 6.1–6.24).
 
-use super::{Inner, Mode, Store};
+use super::{Inner, Mode, Shared, Store};
 use crate::dtype::Dtype;
 use crate::error::Result;
 use crate::format::HEADER_BYTES;
@@ -204,7 +204,9 @@ impl Store {
     pub fn allocations(&self) -> Result<Vec<RecordRow>> {
         let sh = self.shared()?;
         let inner = sh.lock_open()?;
-        Ok(if sh.mode == Mode::Scratch { Vec::new() } else { inner.rows() })
+        let rows = if sh.mode == Mode::Scratch { Vec::new() } else { inner.rows() };
+        inner.loss.check()?;
+        Ok(rows)
     }
 
     /// Totals over [`Store::allocations`].
@@ -232,6 +234,10 @@ impl Store {
     /// How many objects have a name.
     pub fn named_count(&self) -> Result<u64> {
         let sh = self.shared()?;
+        sh.seam.loss.quietly(|| Self::count_names(sh))
+    }
+
+    fn count_names(sh: &Shared) -> Result<u64> {
         let mut inner = sh.lock_open()?;
         if sh.mode == Mode::Scratch {
             return Ok(inner.objects.scratch_names().len() as u64);
@@ -244,12 +250,14 @@ impl Store {
     pub fn info(&self) -> Result<Info> {
         let sh = self.shared()?;
         let inner = sh.lock_open()?;
+        let catalog_count = if sh.mode == Mode::Scratch { 0 } else { inner.live_count() };
+        inner.loss.check()?;
         Ok(Info {
             mapped_bytes: inner.file_len,
             live_vectors: inner.objects.live_handles(),
             external_refs: inner.objects.pinned(),
             catalog_head_off: HEADER_BYTES,
-            catalog_count: if sh.mode == Mode::Scratch { 0 } else { inner.live_count() },
+            catalog_count,
             catalog_epoch: inner.next_seq - 1,
             nbytes: inner.file_len,
             synced_seq: inner.synced_seq,
@@ -265,6 +273,6 @@ impl Store {
 
     /// Mapped bytes of the file; what `fmalloc_sync` answers.
     pub fn mapped_bytes(&self) -> Result<u64> {
-        Ok(self.shared()?.lock_open()?.file_len)
+        Ok(self.shared()?.lock_open_for_elements()?.file_len)
     }
 }

@@ -132,7 +132,8 @@ impl Inner {
         zeroed: u64,
     ) -> Result<Segment> {
         zero(sh, Extent { off: extent.off, nbytes: extent.nbytes - zeroed });
-        let map = MetaMap::new(&sh.seam.file, extent.off, extent.nbytes, true).map_err(|e| e.at(&sh.path))?;
+        let map = MetaMap::new(&sh.seam.file, &sh.seam.loss, extent.off, extent.nbytes, true)
+            .map_err(|e| e.at(&sh.path))?;
         let header = Header { uuid: sh.uuid, k, slots, off: extent.off };
         sh.seam.store(&map, extent.off, &header.encode());
         let done = sh.seam.barrier_meta(&map, extent.off, extent.nbytes);

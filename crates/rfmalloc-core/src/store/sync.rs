@@ -175,8 +175,9 @@ impl Shared {
         // A store without a structural mutation has no superblock to write, but views may have written elements.
         let point = inner.begun.then(|| SyncPoint::now(&inner));
         inner.in_flight = point.as_ref().map(|p| p.seq);
+        let file_len = inner.file_len;
         drop(inner);
-        let synced = self.seam.sync_all();
+        let synced = self.seam.sync_all(file_len);
         let mut inner = self.lock();
         // The system reports a lost page to one caller per descriptor: a barrier that failed meanwhile may have taken our error.
         let synced = synced.and_then(|()| self.check_writable(&inner));
@@ -373,7 +374,9 @@ impl Inner {
     pub(super) fn live_with_word(&self, idx: u32) -> Result<Option<(Word, Live)>> {
         let raw = self.catalog.word(idx);
         let Some(slot) = self.catalog.slot(idx) else { return Ok(None) };
-        match (Word::decode(raw, idx), self.resolved(raw, &slot, idx)) {
+        let resolved = self.resolved(raw, &slot, idx);
+        self.loss.check()?;
+        match (Word::decode(raw, idx), resolved) {
             (Some(word), Resolved::Live(live)) if word.state == State::Live => Ok(Some((word, live))),
             (_, Resolved::Damaged(what)) => Err(self.damaged(idx, what)),
             _ => Ok(None),
@@ -509,7 +512,8 @@ impl ObjectWork {
         for e in resolve::extents(&live.body) {
             done = done.and_then(|()| sh.seam.barrier_data(e.off, e.nbytes));
         }
-        let mut inner = sh.lock_open()?;
+        // A loss met by B1 is told as such.
+        let mut inner = sh.lock_open_for_elements()?;
         done = done.and_then(|()| barrier_slot(sh, &inner, *idx)).and_then(|()| inner.barrier_links(sh));
         inner.barrier(sh, done)?;
         // Only if still the same version: else D would bless a body changed during B1 (hole 4).

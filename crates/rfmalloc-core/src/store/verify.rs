@@ -87,6 +87,8 @@ struct Pass {
 impl Shared {
     pub(super) fn verify(self: &Arc<Self>, payloads: bool, watch: Watch<'_>) -> Result<VerifyReport> {
         let mut pass = Pass::default();
+        drop(self.lock_open()?);
+        self.check_whole()?;
         self.verify_headers(&mut pass.report)?;
         if self.mode == Mode::Persistent {
             let mut from = 0;
@@ -112,6 +114,7 @@ impl Shared {
         if payloads {
             self.verify_payloads(&mut pass, watch)?;
         }
+        self.seam.loss.check()?;
         Ok(pass.report)
     }
 

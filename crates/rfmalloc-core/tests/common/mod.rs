@@ -5,6 +5,7 @@
     reason = "every test file is a crate of its own and uses a part of this one"
 )]
 
+pub mod alone;
 pub mod forge;
 pub mod images;
 pub mod lab;
