@@ -333,3 +333,48 @@ for (const [how, end] of [
     t.is((await holder.ended).code, 0)
   })
 }
+
+test.serial('a worker that runs out of memory in the middle of its work takes nothing with it', async t => {
+  const folder = freshDirectory(t, fastRoot())
+  const file = path.join(folder, 'store.fm')
+  const facts = await inChild(
+    t,
+    async ({ fm, args, workers, until, collect }) => {
+      const store = fm.openFmalloc(args.file)
+      const code = `
+      const { workerData: { file, url, count } } = require('node:worker_threads')
+      import(url).then(fm => {
+        const store = fm.openFmalloc(file)
+        const kept = []
+        for (let n = 0; ; n++) {
+          const v = store.vector('integer', [n], { name: 'v' + n })
+          kept.push(v.view(), Array.from({ length: 20000 }, (_, i) => ({ i })))
+          Atomics.store(count, 0, n + 1)
+        }
+      })`
+      const count = new Int32Array(new SharedArrayBuffer(4))
+      const worker = new workers.Worker(code, {
+        eval: true,
+        workerData: { ...args, count },
+        resourceLimits: { maxOldGenerationSizeMb: 48 },
+      })
+      const error = await new Promise(resolve => worker.once('error', resolve).once('exit', resolve))
+      const made = count[0]
+      await until('its handles are gone', async () => {
+        await collect(1)
+        return store.diagnose().runtime.liveVectors === 0
+      })
+      const size = store.size
+      for (let n = 0; n < made; n++) if (store.getVector(`v${n}`).get(0) !== n) throw new Error(`v${n}`)
+      store.vector('integer', [1], { name: 'afterwards' })
+      store.close()
+      return { code: error?.code, lost: made > size, more: size - made, made }
+    },
+    { file, url },
+  )
+  t.is(facts.code, 'ERR_WORKER_OUT_OF_MEMORY')
+  t.true(facts.made > 0 && !facts.lost && facts.more <= 1, JSON.stringify(facts))
+  const store = open(t, file)
+  t.is(store.size, facts.made + facts.more + 1)
+  t.deepEqual(store.verify(), { ok: true, faults: [] })
+})
