@@ -106,6 +106,7 @@ pub(crate) fn publish_new(
         }
         Err(e) => return Err(e),
     };
+    write_in_place(&file);
     fill(&file)?;
     let proc = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&file.as_fd()));
     let (cwd, follow) = (rustix::fs::CWD, AtFlags::SYMLINK_FOLLOW);
@@ -122,6 +123,16 @@ pub(crate) fn publish_new(
     }
 }
 
+/// On btrfs a rewritten byte goes to a new block, so a block that a byte has is no promise that it can be written once the disk is full. A file
+/// that is still empty can be made to be written in place, as logs and virtual disks are. Elsewhere the mark is unknown, and without need.
+fn write_in_place(file: &File) {
+    const BTRFS: u64 = 0x9123_683e;
+    let is_btrfs = rustix::fs::fstatfs(file).is_ok_and(|fs| fs.f_type as u64 & 0xffff_ffff == BTRFS);
+    if is_btrfs && let Ok(flags) = rustix::fs::ioctl_getflags(file) {
+        let _ = rustix::fs::ioctl_setflags(file, flags | rustix::fs::IFlags::NOCOW);
+    }
+}
+
 fn publish_by_link(
     dir: &Path,
     path: &Path,
@@ -129,6 +140,7 @@ fn publish_by_link(
 ) -> io::Result<File> {
     let temp = dir.join(format!(".rfmalloc-{}", uuid::Uuid::new_v4().simple()));
     let file = File::options().read(true).write(true).create_new(true).open(&temp)?;
+    write_in_place(&file);
     let linked = fill(&file).and_then(|()| fs::hard_link(&temp, path));
     if let Err(e) = fs::remove_file(&temp) {
         if linked.is_ok() {

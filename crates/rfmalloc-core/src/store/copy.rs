@@ -6,7 +6,7 @@
 //! another process could sync into a file that a power cut then takes away again. A hidden name left by a crash between the two steps is
 //! removed by the next writable open of the path, which holds the lock that every replacement holds.
 
-use super::open::{describe_io, follow_links, sync_folder};
+use super::open::{describe_io, follow_links, sync_folder, with_room};
 use super::upkeep::{Control, Upkeep, UpkeepGuard};
 use super::{Mode, Shared, Store};
 use crate::error::{Code, Error, Result};
@@ -201,7 +201,7 @@ fn make(
     let mut failure = None;
     let mut is_stopped = false;
     let made = platform::publish_new(folder_of(path), path, &mut |file| {
-        rustix::fs::flock(file, FlockOperation::NonBlockingLockExclusive)?;
+        platform::lock(file, FlockOperation::NonBlockingLockExclusive)?;
         if let Some(like) = like {
             file.set_permissions(like.permissions())?;
             // Giving a file away needs privileges; the owner of the old one usually is who asks.
@@ -232,9 +232,9 @@ fn make(
         }
         Err(_) if is_stopped => Ok(None),
         Err(e) => Err(match failure {
-            Some(failure) => failure,
+            Some(failure) => with_room(failure.at(path), dense.nbytes(), folder_of(path)),
             None if e.kind() == io::ErrorKind::AlreadyExists => exists(path),
-            None => describe_io(path, "create", &e),
+            None => with_room(describe_io(path, "create", &e), dense.nbytes(), folder_of(path)),
         }),
     }
 }

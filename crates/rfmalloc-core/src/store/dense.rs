@@ -162,6 +162,11 @@ impl Dense {
         Ok(())
     }
 
+    /// The length of the copy.
+    pub(super) fn nbytes(&self) -> u64 {
+        self.sb.file_len
+    }
+
     /// Bytes of elements and attributes.
     fn total(&self) -> u64 {
         self.entries.iter().map(|e| e.from.payload.nbytes + e.from.aux.nbytes).sum()
@@ -297,7 +302,8 @@ fn read(file: &File, e: Extent, out: &mut Vec<u8>) -> Result<()> {
 }
 
 fn read_at(file: &File, off: u64, out: &mut [u8]) -> Result<()> {
-    file.read_exact_at(out, off).map_err(|e| Error::io("cannot read the store", &e).with("offset", off))
+    file.read_exact_at(out, off)
+        .map_err(|e| Error::io("cannot read the store to be copied", &e).with("offset", off))
 }
 
 /// Gathers neighbouring bytes into large writes.

@@ -217,6 +217,15 @@ pub(super) fn describe_io(path: &Path, act: &str, e: &io::Error) -> Error {
     err.with("path", path.display().to_string())
 }
 
+/// Of a refusal for want of space: how much was needed and how much there is where `at` lies.
+pub(super) fn with_room(err: Error, nbytes: u64, at: &Path) -> Error {
+    if err.code() != Code::NoSpace {
+        return err;
+    }
+    let room = File::open(at).ok().and_then(|file| platform::room(&file));
+    err.with("nbytes", nbytes).with("available", room.unwrap_or(0))
+}
+
 fn try_open(path: &Path, options: &OpenOptions) -> Result<Option<Opened>> {
     let opening = registry::opening();
     let file = match File::options().read(true).write(!options.read_only).open(path) {
@@ -252,7 +261,7 @@ fn try_open(path: &Path, options: &OpenOptions) -> Result<Option<Opened>> {
         }
         initialise(&file, options).map_err(|e| {
             let _ = file.set_len(0);
-            describe_io(path, "create", &e)
+            with_room(describe_io(path, "create", &e), CREATION_NBYTES, path)
         })?;
         true
     } else {
@@ -413,7 +422,7 @@ fn create(path: &Path, options: &OpenOptions, mut opening: Opening) -> Result<Op
     let file = match made {
         Ok(file) => file,
         Err(e) if e.kind() == io::ErrorKind::AlreadyExists => return Ok(None),
-        Err(e) => return Err(describe_io(path, "create", &e)),
+        Err(e) => return Err(with_room(describe_io(path, "create", &e), CREATION_NBYTES, dir)),
     };
     if let Some(o) = &options.observer {
         o.after(Event::Link);
@@ -552,8 +561,9 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
         running_boot(options).map_err(|e| describe_io(path, "learn the machine's boot id for", &e))?;
     if !options.read_only {
         // After every check: a file that is refused stays as it is, its blocks and its time of modification too.
-        platform::back_holes(&seam.file, file_len)
-            .map_err(|e| describe_io(path, "back with disk blocks the holes of", &e))?;
+        platform::back_holes(&seam.file, file_len).map_err(|e| {
+            with_room(describe_io(path, "back with disk blocks the holes of", &e), file_len, path)
+        })?;
     }
     let clean = sb.state & superblock::CLEAN != 0;
     let same_boot = (clean || boot_id == Some(sb.boot_id)) && !poisoned;
