@@ -199,3 +199,77 @@ test('a store at its limit takes small vectors until it is full, and every one o
   for (let i = 0; i < n; i++) if (again.getVector(`v${i}`).get(1) !== i) t.fail(`v${i}`)
   t.true(again.verify().ok)
 })
+
+test('every act on a full disk that needs space is refused with figures, and everything else goes on', async t => {
+  const { directory, why } = smallDisk(t)
+  if (why !== undefined) {
+    t.log(`skipped: ${why}`)
+    return t.pass()
+  }
+  const facts = await inChild(
+    t,
+    async ({ fm, args, fs, assert, codeOf }) => {
+      const store = fm.openFmalloc(args.file)
+      const others = `${args.file}.others`
+      const long = 'n'.repeat(4000)
+      store.vector('numeric', [1, 2, 3], { name: 'old' })
+      store.vector('numeric', 2e5, { name: 'large' }).fill(4)
+      store.syncNow()
+      const temporary = store.vector('integer', 1000).fill(5).copy()
+      // What the disk and the file have left, to the last 64 bytes.
+      const fd = fs.openSync(others, 'w')
+      try {
+        for (;;) fs.writeSync(fd, Buffer.alloc(65536, 1))
+      } catch (error) {
+        assert.equal(error.code, 'ENOSPC')
+      }
+      const held = []
+      for (const n of [2 ** 16, 2 ** 10, 2 ** 3]) {
+        while (codeOf(() => held.push(store.vector('raw', n))).startsWith('returned'));
+      }
+      const details = attempt => {
+        try {
+          attempt()
+        } catch (error) {
+          assert.equal(error.code, 'ERR_FMALLOC_NO_SPACE')
+          return error
+        }
+        assert.fail(`${attempt} found space`)
+      }
+      for (const attempt of [
+        () => store.vector('numeric', 1e6),
+        () => temporary.keep(long),
+        () => store.getVector('old').keep(long),
+        () => store.vector('numeric', [9], { name: 'old', replace: true }),
+      ]) {
+        const error = details(attempt)
+        const { nbytes, available, path } = error.details
+        assert.ok(nbytes > 0 && available >= 0 && path === args.file, JSON.stringify(error.details))
+        assert.match(error.message, /destroy objects/)
+      }
+      assert.deepEqual(fs.readdirSync(args.directory).sort(), ['store.fm', 'store.fm.others'])
+      assert.equal(temporary.state, 'temporary')
+      assert.deepEqual([...store.getVector('old').toTypedArray()], [1, 2, 3])
+      // Without space: elements, syncs, deaths.
+      store.getVector('large').fill(6)
+      await store.sync()
+      held.splice(0).forEach(v => v.destroy())
+      assert.ok(store.delete('large'))
+      await store.sync()
+      temporary.keep('kept')
+      store.getVector('old').keep(long)
+      const ok = store.verify().ok
+      store.close()
+      fs.closeSync(fd)
+      const again = fm.openFmalloc(args.file)
+      return {
+        ok,
+        renamed: again.has(long),
+        gone: again.has('large'),
+        kept: again.getVector('kept').get(999),
+      }
+    },
+    { file: path.join(directory, 'store.fm'), directory },
+  )
+  t.deepEqual(facts, { ok: true, renamed: true, gone: false, kept: 5 })
+})
