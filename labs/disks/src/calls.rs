@@ -91,6 +91,10 @@ fn run(board: &'static Board, root: &Path, scene: Scene, plans: &[Plan]) -> Vec<
         if plans_need_error(&work, expect, board) {
             work.wrong("no act told of a failure that cannot be passed over");
         }
+        if !work.found.is_empty() {
+            let told: Vec<String> = work.errors.iter().take(5).map(ToString::to_string).collect();
+            work.found.push(format!("errors told: {told:?}"));
+        }
         work.found
     })
 }
@@ -166,6 +170,53 @@ impl Campaign {
             }
             println!("  {}: {cases} failures of one call in {:.1?}", scene.name(), begun.elapsed());
         }
+    }
+}
+
+/// Faults planted in what is judged, one of each kind that the lab must find: if one is not found, no other result is worth anything.
+pub(crate) fn planted(board: &'static Board, root: &Path, tally: &mut Tally) {
+    type Plant = fn(&mut Work);
+    let plants: [(&str, &str, Plant); 6] = [
+        ("an acknowledged object that is not there", "is lost", |w| {
+            w.model.created(4711, 64, Some("ghost"), true);
+        }),
+        ("an object that nobody made", "must not be", |w| w.model.destroyed(1, true, true)),
+        ("a lost version", "has version", |w| w.model.wrote(1, 7)),
+        ("bytes of another", "alien bytes", |w| {
+            let file = fs::read(&w.path).unwrap_or_default();
+            let mark = crate::model::bytes(1, 0, 64);
+            if let Some(at) = file.windows(64).position(|x| x == mark) {
+                use std::os::unix::fs::FileExt;
+                let done = fs::File::options()
+                    .write(true)
+                    .open(&w.path)
+                    .and_then(|f| f.write_all_at(b"alien", at as u64 + 40));
+                if done.is_err() {
+                    w.wrong("not planted");
+                }
+            }
+        }),
+        ("a signal", "died of signal 6", |_| std::process::abort()),
+        ("a panic", "panicked", |_| panic!("planted")),
+    ];
+    for (what, sign, plant) in plants {
+        let dir = root.join("planted");
+        let _ = fs::remove_dir_all(&dir);
+        let _ = fs::create_dir_all(&dir);
+        board.reset(&[]);
+        let found = in_child(LIMIT, || {
+            std::panic::set_hook(Box::new(|_| {}));
+            let mut work = Work::new(&dir, Expect::default());
+            work.open(crate::model::After::Nothing);
+            work.put(Some("a"), 64, false);
+            work.sync();
+            plant(&mut work);
+            work.check_now();
+            work.found
+        });
+        let is_found = found.iter().any(|f| f.contains(sign));
+        let wrong = if is_found { Vec::new() } else { vec![format!("{what} was not found: {found:?}")] };
+        tally.case(&format!("planted: {what}"), &wrong);
     }
 }
 

@@ -5,15 +5,18 @@
 
 mod calls;
 mod child;
+mod disks;
+mod full;
 mod inject;
 mod model;
 mod tally;
 mod work;
 
 use calls::{Campaign, scenes};
+use disks::Kind;
 use inject::{Board, Call, Plan};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tally::Tally;
 
@@ -37,6 +40,13 @@ fn number(args: &[String], option: &str) -> Option<u64> {
     args.get(at + 1)?.parse().ok()
 }
 
+fn full_disks(root: &Path, kinds: &[Kind], only: Option<&str>, tally: &mut Tally) {
+    match disks::private_mounts() {
+        Ok(()) => full::all(root, kinds, only, tally),
+        Err(why) => tally.skip("full disks", &why),
+    }
+}
+
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let root = root();
@@ -45,6 +55,8 @@ fn main() {
     let mut tally = Tally::new();
     match args.first().map(String::as_str) {
         Some("ci") => {
+            calls::planted(campaign.board, &root, &mut tally);
+            full_disks(&root, &Kind::QUICK, None, &mut tally);
             if Campaign::is_possible(&mut tally) {
                 campaign.singles(1, &mut tally);
             }
@@ -53,10 +65,16 @@ fn main() {
             let seed = number(&args, "--seed").unwrap_or_else(|| u64::from(std::process::id()));
             let minutes = number(&args, "--minutes").unwrap_or(20);
             println!("seed {seed}");
+            full_disks(&root, &Kind::ALL, None, &mut tally);
             if Campaign::is_possible(&mut tally) {
                 campaign.singles(usize::MAX, &mut tally);
                 campaign.doubles(seed, Duration::from_secs(60 * minutes), &mut tally);
             }
+        }
+        Some("full") => {
+            let kinds: Vec<Kind> =
+                Kind::ALL.into_iter().filter(|k| args.get(1).is_none_or(|a| k.name() == a)).collect();
+            full_disks(&root, &kinds, args.get(2).map(String::as_str), &mut tally);
         }
         Some("calls") if args.len() > 1 => {
             let Some(scene) = scenes().into_iter().find(|s| s.name() == args[1]) else {
@@ -73,7 +91,9 @@ fn main() {
             }
         }
         _ => {
-            eprintln!("usage: ci | nightly [--seed S] [--minutes M] | calls SCENE [CALL:N:ERRNO ...]");
+            eprintln!(
+                "usage: ci | nightly [--seed S] [--minutes M] | full [DISK FILL] | calls SCENE [CALL:N:ERRNO ...]"
+            );
             std::process::exit(2);
         }
     }

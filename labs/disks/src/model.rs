@@ -5,7 +5,7 @@
 //! as which a store that a failed sync has poisoned is opened again: at least what a sync covered, nothing that was never made.
 
 use rfmalloc_core::{Result, Store};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 
@@ -48,6 +48,8 @@ pub(crate) enum After {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Model {
     objects: BTreeMap<u32, Object>,
+    /// The living by name.
+    by_name: HashMap<String, u32>,
     next: u32,
 }
 
@@ -59,7 +61,7 @@ impl Model {
 
     /// The object that has this name now.
     pub(crate) fn named(&self, name: &str) -> Option<u32> {
-        self.objects.iter().find(|(_, o)| o.alive && o.name() == Some(name)).map(|(t, _)| *t)
+        self.by_name.get(name).copied()
     }
 
     pub(crate) fn nbytes(&self, tag: u32) -> u64 {
@@ -87,6 +89,9 @@ impl Model {
             open: !sure,
         };
         self.objects.insert(tag, o);
+        if let Some(name) = name {
+            self.by_name.insert(name.to_owned(), tag);
+        }
     }
 
     pub(crate) fn wrote(&mut self, tag: u32, version: u32) {
@@ -100,8 +105,14 @@ impl Model {
             self.destroyed(old, sure, false);
         }
         if let Some(o) = self.objects.get_mut(&tag) {
+            if let Some(old) = o.name() {
+                self.by_name.remove(old);
+            }
             o.names.push(name.map(str::to_owned));
             o.open |= !sure;
+        }
+        if let Some(name) = name {
+            self.by_name.insert(name.to_owned(), tag);
         }
     }
 
@@ -109,7 +120,12 @@ impl Model {
         let Some(o) = self.objects.get_mut(&tag) else { return };
         if !sure {
             o.open = true;
-        } else if durably || !(o.durable || o.open) {
+            return;
+        }
+        if let Some(name) = o.name() {
+            self.by_name.remove(name);
+        }
+        if durably || !(o.durable || o.open) {
             self.objects.remove(&tag);
         } else {
             o.alive = false;
@@ -175,6 +191,22 @@ impl Model {
             (o.versions, o.names) = (vec![*version], vec![name.clone()]);
             (o.alive, o.open) = (true, false);
         }
+        // A replacement that was cut off leaves a name twice, until the next named change ends one of the two.
+        let mut holders: HashMap<&str, u32> = HashMap::new();
+        for o in self.objects.values() {
+            *holders.entry(o.name().unwrap_or_default()).or_default() += 1;
+        }
+        let twice: Vec<String> = holders
+            .iter()
+            .filter(|(name, n)| !name.is_empty() && **n > 1)
+            .map(|(name, _)| (*name).to_owned())
+            .collect();
+        for o in self.objects.values_mut().filter(|o| o.name().is_some_and(|n| twice.iter().any(|t| t == n)))
+        {
+            o.open = true;
+        }
+        let named = |(tag, o): (&u32, &Object)| Some((o.name()?.to_owned(), *tag));
+        self.by_name = self.objects.iter().filter_map(named).collect();
         Ok(())
     }
 }

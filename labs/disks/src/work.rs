@@ -305,6 +305,21 @@ impl Work {
         );
     }
 
+    /// Sealed or not, the elements are the same.
+    pub(crate) fn seal(&mut self, name: &str) {
+        if self.model.named(name).is_none() {
+            return;
+        }
+        self.act(
+            &format!("seal {name}"),
+            |s| match s.open_name(name)? {
+                Some(mut h) => s.seal(&mut h),
+                None => Err(Error::new(Code::Internal, "the lab finds no such name")),
+            },
+            |_, _| {},
+        );
+    }
+
     pub(crate) fn overwrite(&mut self, name: &str) {
         let Some(tag) = self.model.named(name) else { return };
         let (version, nbytes) = (self.model.version(tag) + 1, self.model.nbytes(tag));
@@ -343,6 +358,10 @@ impl Work {
     }
 
     /// Nothing but the store's own files in the folder. A file of a failed creation is no store to be found.
+    pub(crate) fn check_litter(&mut self) {
+        self.check_no_litter(true);
+    }
+
     fn check_no_litter(&mut self, at_end: bool) {
         let names: Vec<String> = quietly(|| {
             fs::read_dir(&self.dir)
@@ -462,7 +481,12 @@ impl Work {
         self.destroy("e", true);
         self.put(Some("e"), 1_000, false);
         self.destroy("e", false);
-        self.act("verify", |s| s.verify().map(drop), |_, _| {});
+        self.put(Some("sealed"), 3_000_000, false);
+        self.seal("sealed");
+        self.rename("sealed", Some("sealed2"), false);
+        self.put(Some("sealed3"), 64, false);
+        self.seal("sealed3");
+        self.act("verify", |s| s.verify_payloads().map(drop), |_, _| {});
         self.act("start of write-back", Store::start_writeback, |_, _| {});
         self.advice("big");
         self.act(
@@ -517,8 +541,63 @@ impl Work {
         // Zeroed anew by the file system.
         self.act("reserve zeroed again", |s| s.reserve(Dtype::Raw, 2 * MIB, true).map(drop), |_, _| {});
         self.reserve_and_commit(Some("g1"), 2 * MIB, false);
+        for i in 20..60 {
+            self.destroy(&format!("n{i}"), false);
+        }
+        self.act("compact", |s| s.compact(&mut |_, _| true), |_, _| {});
+        let copy = self.dir.join("c.fm");
+        self.act("copy", |s| s.compact_to(&copy, &mut |_, _| true), |_, _| {});
+        self.check_copy(&copy);
+        self.replace_itself();
         self.put(Some("tail"), 2 * MIB, false);
         self.destroy("tail", false);
+    }
+
+    /// A copy has all there is.
+    fn check_copy(&mut self, copy: &Path) {
+        self.during("look at the copy");
+        let wrong = quietly(|| match Store::open(copy, &self.options) {
+            Ok(opened) => self.model.check(&opened.store, After::Nothing),
+            Err(e) => vec![e.to_string()],
+        });
+        // A copy of a store that a failed sync closed meanwhile was not made.
+        if copy.exists() || self.errors.is_empty() {
+            self.all_wrong(wrong);
+        }
+        let _ = quietly(|| fs::remove_file(copy));
+    }
+
+    /// A dense copy takes the place of the store's file, which closes the store.
+    fn replace_itself(&mut self) {
+        self.during("replace the store by its copy");
+        for _ in 0..=self.expect.failures {
+            let Some(store) = &self.store else { return };
+            let path = self.path.clone();
+            let done = store.compact_to(&path, &mut |_, _| true);
+            let told = done.is_err();
+            if let Err(e) = done {
+                self.note(e);
+            }
+            if self.store.as_ref().is_some_and(|s| !s.is_closed()) {
+                if quietly(|| self.store.as_ref()?.info().ok()).is_none_or(|i| i.poisoned) {
+                    self.poisoned();
+                    continue;
+                }
+                self.check_now();
+                if !told {
+                    self.wrong("it was replaced and is open");
+                }
+                continue;
+            }
+            self.store = None;
+            if !told {
+                self.model.synced();
+            }
+            self.during("open the copy in the store's place");
+            self.open(After::Nothing);
+            return;
+        }
+        self.wrong("it still fails");
     }
 
     fn read_only(&mut self, after: After) {
@@ -577,7 +656,16 @@ impl Work {
         }
         self.put(Some("y"), 64, false);
         let after = self.close();
-        self.options.sync_every = None;
+        self.during("open for full durability");
+        self.options.full = true;
+        self.open(after);
+        for i in 0..4 {
+            self.put(Some("z"), 64 << (3 * i), i > 0);
+        }
+        self.rename("z", Some("y"), true);
+        self.destroy("x", false);
+        let after = self.close();
+        (self.options.sync_every, self.options.full) = (None, false);
         quietly(|| {
             self.open(after);
             self.close();
