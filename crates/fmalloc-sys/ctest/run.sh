@@ -48,20 +48,22 @@ else
     result 1 'the suite compiles'
 fi
 
-# 3. The fuzz target, with chunks as users have them: our driver, and libFuzzer where there is one.
-$CC $warn $sane -DFM_DRIVER -Icsrc -Ictest csrc/*.c $harness ctest/fuzz_fm.c -o "$out/fuzz" &&
-    "$out/fuzz" 20000 >"$out/log" 2>&1
-status=$?
-[ "$status" -ne 0 ] && cat "$out/log"
-result $status '20000 random inputs'
-if command -v clang >/dev/null 2>&1 &&
-    clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Icsrc -Ictest \
-        csrc/*.c $harness ctest/fuzz_fm.c -o "$out/libfuzzer" 2>/dev/null; then
-    "$out/libfuzzer" -max_total_time=10 -max_len=2048 -artifact_prefix="$out/" >"$out/log" 2>&1
+# 3. The fuzz targets, with chunks as users have them: our driver, and libFuzzer where there is one.
+for target in fuzz_fm fuzz_load; do
+    $CC $warn $sane -DFM_DRIVER -Icsrc -Ictest csrc/*.c $harness ctest/$target.c -o "$out/fuzz" &&
+        "$out/fuzz" 20000 >"$out/log" 2>&1
     status=$?
-    [ "$status" -ne 0 ] && tail -n 60 "$out/log"
-    result $status 'libFuzzer for 10 seconds'
-fi
+    [ "$status" -ne 0 ] && cat "$out/log"
+    result $status "20000 random inputs to $target"
+    if command -v clang >/dev/null 2>&1 &&
+        clang -std=c11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all -Icsrc -Ictest \
+            csrc/*.c $harness ctest/$target.c -o "$out/libfuzzer" 2>/dev/null; then
+        "$out/libfuzzer" -max_total_time=10 -max_len=2048 -artifact_prefix="$out/" >"$out/log" 2>&1
+        status=$?
+        [ "$status" -ne 0 ] && tail -n 60 "$out/log"
+        result $status "libFuzzer for 10 seconds on $target"
+    fi
+done
 
 # 4. Planted faults: the suite, with fewer random steps, must notice each.
 objects=''
