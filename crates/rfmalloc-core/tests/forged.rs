@@ -216,6 +216,21 @@ fn version_that_no_writer_wrote_is_damage() {
     }
 }
 
+/// With unsynced versions kept after a machine crash, one with a sequence beyond the lease counted, until the first change made the
+/// store trust its file and refuse it: an object that had been shown was gone.
+#[test]
+fn version_that_no_writer_wrote_is_not_kept_either() {
+    let (_dir, path) = sample(3);
+    let seq = (1u64 << 56) - 5000;
+    forge::put_body(&path, 1, 0, forge::Body { seq, ..forge::body(&path, 1, 0) });
+    forge::put_word(&path, 1, forge::word(&path, 1) & !(0xFF << 48) | (seq & 0xFF) << 48);
+    forge::put_superblock(&path, 108, &0u32.to_le_bytes());
+    let store = open(&path, &OpenOptions { keep_unsynced: true, ..booted(OTHER_BOOT) });
+    assert_eq!(read_name(&store, "v1").unwrap(), None);
+    create(&store, None, 1, 10);
+    assert_eq!(read_name(&store, "v2").unwrap(), Some(bytes(2, 40)));
+}
+
 /// Verify left the search for overlaps out when anything else was wrong, even one of the two superblock copies.
 #[test]
 fn overlap_is_found_beside_a_lost_superblock_copy() {

@@ -6,7 +6,7 @@
 
 use super::Inner;
 use crate::format::Extent;
-use crate::format::slot::{MAX_SEQ, Slot};
+use crate::format::slot::Slot;
 use crate::format::word::{GEN24, State, Word};
 use crate::resolve::{self, Live, Resolved};
 use hashbrown::HashMap;
@@ -143,10 +143,12 @@ impl Inner {
     /// What a slot would be if nothing else claimed its bytes; `None`: as rule 1 says.
     fn wanted(&self, raw: u64, slot: &Slot, idx: u32) -> Option<Choice> {
         let word = Word::decode(raw, idx)?;
+        // A lease is on the disk before it is used, so the crashed process had no sequence beyond it.
+        let lease = self.trust().lease;
         match word.state {
             State::Unused | State::Free => return None,
             State::Dead if slot.dead_seq <= self.synced_seq => return None,
-            State::Dead if slot.dead_seq <= MAX_SEQ && slot.raw_generation & GEN24 == word.gen24 => {
+            State::Dead if slot.dead_seq < lease && slot.raw_generation & GEN24 == word.gen24 => {
                 return Some(Choice::Dead);
             }
             State::Dead | State::Live => {}
@@ -154,7 +156,8 @@ impl Inner {
         let is_whole = |which: usize| {
             resolve::valid(&word, slot, which).is_some_and(|(head, body)| {
                 let live = Live { head, which, body };
-                resolve::extents(&body).iter().all(|e| e.is_inside(self.file_len))
+                body.seq < lease
+                    && resolve::extents(&body).iter().all(|e| e.is_inside(self.file_len))
                     && self.flaw(&live).is_none()
                     && self.read_aux(&live).is_ok()
             })
