@@ -13,6 +13,7 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 const EIO: i32 = 5;
@@ -293,6 +294,84 @@ fn failed_sync_without_a_mutation_leaves_its_mark() {
     create(&store, Some("b"), 2, 10);
     assert!(store.has("a").unwrap());
     assert_whole(&store);
+}
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// All ranged barriers fail while `fails` says so.
+#[derive(Default)]
+struct NoBarriers {
+    fails: AtomicBool,
+    /// Called once, at the barrier that starts here.
+    at: Mutex<Option<(u64, Work)>>,
+}
+
+impl Observer for NoBarriers {
+    fn before(&self, event: Event) -> io::Result<()> {
+        let Event::Barrier { off, .. } = event else { return Ok(()) };
+        let here = self.at.lock().unwrap().take_if(|(at, _)| *at == off);
+        if let Some((_, work)) = here {
+            work();
+        }
+        if self.fails.load(Ordering::SeqCst) { Err(io::Error::from_raw_os_error(EIO)) } else { Ok(()) }
+    }
+}
+
+/// The elements were synced, the superblock that says so was stored, and its barrier failed. The next process saw it in the cache, synced
+/// successfully without writing a superblock, for it had changed nothing, and a power cut brought the older superblock back: what the sync
+/// had acknowledged was gone.
+#[test]
+fn sync_after_a_failed_one_covers_what_the_cache_shows() {
+    let dir = folder();
+    let path = dir.path().join("a.fm");
+    let observer = Arc::new(NoBarriers::default());
+    let store = open(&path, &watched(observer.clone()));
+    create(&store, Some("a"), 1, 10);
+    store.sync().unwrap();
+    create(&store, Some("b"), 2, 10);
+    let before = file_bytes(&path);
+    observer.fails.store(true, Ordering::SeqCst);
+    assert_code(store.sync(), Code::Io);
+    assert_code(store.close(), Code::Poisoned);
+    observer.fails.store(false, Ordering::SeqCst);
+    let failed = file_bytes(&path);
+    let stuck =
+        forge::COPIES.into_iter().find(|c| before[*c as usize..][..512] != failed[*c as usize..][..512]);
+    let stuck = stuck.unwrap() as usize..stuck.unwrap() as usize + 512;
+
+    let store = open(&path, &booted(BOOT));
+    assert!(store.has("b").unwrap());
+    store.sync().unwrap();
+    let mut image = file_bytes(&path);
+    if image[stuck.clone()] == failed[stuck.clone()] {
+        // Nobody stored to that page since, so no barrier wrote it.
+        image[stuck.clone()].copy_from_slice(&before[stuck]);
+    }
+    let cut = dir.path().join("cut.fm");
+    std::fs::write(&cut, &image).unwrap();
+    assert_eq!(read_name(&open(&cut, &booted(OTHER_BOOT)), "b").unwrap(), Some(bytes(2, 10)));
+}
+
+/// The barrier of another act failed on the page of a record's slot while the record was being made durable: its own barrier of that page
+/// succeeded after it, for the page was taken for clean by then, and an object was acknowledged that was not on disk.
+#[test]
+fn barrier_that_fails_meanwhile_is_not_taken_for_success() {
+    let dir = folder();
+    let observer = Arc::new(NoBarriers::default());
+    let store = Arc::new(open(&dir.path().join("a.fm"), &watched(observer.clone())));
+    let a = create(&store, Some("a"), 1, 10);
+    create(&store, Some("b"), 2, 10);
+    let work = {
+        let (store, observer) = (store.clone(), observer.clone());
+        move || {
+            let b = store.open_name("b").unwrap().unwrap();
+            observer.fails.store(true, Ordering::SeqCst);
+            assert_code(store.sync_object(&b), Code::Io);
+            observer.fails.store(false, Ordering::SeqCst);
+        }
+    };
+    *observer.at.lock().unwrap() = Some((a.facts().off, Box::new(work)));
+    assert_code(store.sync_object(&a), Code::Poisoned);
 }
 
 /// A disk that takes nothing any more. What it has is told apart from the cache when the cache is forgotten.

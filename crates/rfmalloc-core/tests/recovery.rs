@@ -179,6 +179,32 @@ fn names_that_stand_thrice_settle_for_good() {
     }
 }
 
+/// An object that stood twice was destroyed at once, which settled its name first and so destroyed it in the ordinary way: the call
+/// returned, and a power cut brought the object back. Under full durability every destroy is of this kind.
+#[test]
+fn loser_that_is_destroyed_at_once_stays_destroyed() {
+    for full in [false, true] {
+        let dir = folder();
+        let path = dir.path().join("a.fm");
+        let store = open(&path, &booted(BOOT));
+        let loser = create(&store, Some("x"), 1, 10).facts();
+        store.sync().unwrap();
+        let winner = replace(&store, "x", 2, 10).unwrap();
+        store.sync_object(&winner).unwrap();
+        let image = copy(&path, &dir.path().join("image.fm"));
+        drop((winner, store));
+        let store = open(&image, &rfmalloc_core::OpenOptions { full, ..booted(OTHER_BOOT) });
+        let handle = store.open_id(loser.id, loser.generation).expect("its death was not synced");
+        assert!(store.destroy(&handle, !full).unwrap());
+        let second = copy(&image, &dir.path().join("second.fm"));
+        drop((handle, store));
+        let store = open(&second, &booted([3; 16]));
+        assert_stale(&store, loser.id, loser.generation);
+        assert_eq!(read_name(&store, "x").unwrap(), Some(bytes(2, 10)));
+        assert_whole(&store);
+    }
+}
+
 /// A rename that a power cut reverted must not cost the object its life because someone else took the name meanwhile.
 #[test]
 fn loser_that_nobody_replaced_only_loses_its_name() {

@@ -419,7 +419,9 @@ impl Inner {
 
     /// Rule 9. `at_once`: the death is given its own barrier, so the bytes can be reused without waiting for a sync.
     pub(super) fn destroy_record(&mut self, sh: &Shared, idx: u32, at_once: bool) -> Result<()> {
-        let Some((mut word, live)) = self.live_with_word(idx)? else { return Ok(()) };
+        let Some((mut word, live)) = self.live_with_word(idx)? else {
+            return if at_once { self.bury(sh, idx) } else { Ok(()) };
+        };
         let slot =
             self.catalog.slot(idx).ok_or_else(|| Error::new(Code::Internal, "slot outside the catalog"))?;
         let name_hash = match &self.names {
@@ -474,6 +476,20 @@ impl Inner {
         }
         if let (Some(h), Some(names)) = (name_hash, &mut self.names) {
             names.remove(h, idx);
+        }
+        Ok(())
+    }
+
+    /// An object that settling its name has just destroyed (rule 15), but whose end is to be durable when the call returns. Its bytes and slot
+    /// stay retired.
+    fn bury(&mut self, sh: &Shared, idx: u32) -> Result<()> {
+        let (word, slot) = (Word::decode(self.catalog.word(idx), idx), self.catalog.slot(idx));
+        if let (Some(word), Some(slot)) = (word, slot)
+            && word.state == State::Dead
+        {
+            self.store_word(sh, idx, Word::free(slot.raw_generation));
+            let done = self.barrier_word(sh, idx);
+            self.barrier(sh, done)?;
         }
         Ok(())
     }

@@ -165,7 +165,10 @@ impl Shared {
         // What a process killed in this boot left is there, so it is promised too: the superblock must come to cover it. (After a machine
         // crash what counts is on disk already, and what does not is dropped by the first change, not by a sync.) A damaged store cannot
         // begin; its bytes are synced all the same, and the caller is told.
-        let covered = if inner.was_unclean && inner.same_boot { inner.begin_if_whole(self) } else { Ok(()) };
+        // Where a barrier failed in an earlier process, the superblock that the cache shows need not be on disk, and no barrier writes it again.
+        let was_killed = inner.was_unclean && inner.same_boot;
+        let was_poisoned = inner.sb.state & superblock::POISONED != 0;
+        let covered = if was_killed || was_poisoned { inner.begin_if_whole(self) } else { Ok(()) };
         if inner.poisoned.is_some() {
             return covered;
         }
@@ -514,7 +517,11 @@ impl ObjectWork {
         }
         // A loss met by B1 is told as such.
         let mut inner = sh.lock_open_for_elements()?;
-        done = done.and_then(|()| barrier_slot(sh, &inner, *idx)).and_then(|()| inner.barrier_links(sh));
+        // Another's barrier may have failed meanwhile on the very pages of this record, which are taken for clean since.
+        done = done
+            .and_then(|()| sh.check_writable(&inner))
+            .and_then(|()| barrier_slot(sh, &inner, *idx))
+            .and_then(|()| inner.barrier_links(sh));
         inner.barrier(sh, done)?;
         // Only if still the same version: else D would bless a body changed during B1 (hole 4).
         match inner.live_with_word(*idx)? {
