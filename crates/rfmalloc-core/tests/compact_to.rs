@@ -113,6 +113,26 @@ fn read_only_and_unclean_stores_can_be_copied() {
     assert!(copied.len() + 1 == kept.len() && copied.iter().all(|(k, v)| kept[k] == *v));
 }
 
+/// A power cut reverted a naming, but not the state word with the name's tag. A copy made before the first change had the version that counts,
+/// without a name, under the word's tag, and the copy was damaged.
+#[test]
+fn a_copy_made_before_recovery_has_the_tags_of_what_counts() {
+    let dir = folder();
+    let (path, target) = (dir.path().join("a.fm"), dir.path().join("b.fm"));
+    let store = open(&path, &booted(BOOT));
+    let mut handle = create(&store, None, 1, 10);
+    store.sync().unwrap();
+    store.rename(&mut handle, Some("lost"), false).unwrap();
+    let image = common::copy(&path, &dir.path().join("image.fm"));
+    drop((handle, store));
+    let store = open(&image, &booted(OTHER_BOOT));
+    let before = all(&store);
+    copy_to(&store, &target);
+    let copy = open(&target, &booted(BOOT));
+    assert!(all(&copy) == before && !copy.has("lost").unwrap());
+    assert_whole(&copy);
+}
+
 #[test]
 fn an_empty_store_and_one_with_many_slots_can_be_copied() {
     let dir = folder();

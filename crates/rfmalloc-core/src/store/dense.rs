@@ -76,6 +76,8 @@ impl Inner {
                 durable: [false; 2],
                 pair: live.body.seq as u8,
                 gen24: live.head.generation & word::GEN24,
+                // Of the version that counts, which need not be the word's: `check_aux` sets it where there is a name.
+                tag: 0,
                 ..old
             };
             entries.push(Entry {
