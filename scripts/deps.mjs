@@ -69,6 +69,17 @@ function checkCrates() {
   }
 }
 
+/** The planted faults of labs/crash are compiled into no addon. */
+function checkFeatures() {
+  const args = ['tree', '-p', 'rfmalloc-napi', '-e', 'normal', '--prefix', 'none', '-f', '{p} [{f}]']
+  const lines = execFileSync('cargo', args, { cwd: root, encoding: 'utf8' }).split('\n')
+  const core = lines.filter(line => line.startsWith('rfmalloc-core '))
+  if (core.length === 0) broken.push('rfmalloc-napi: does not link rfmalloc-core')
+  if (core.some(line => /\[.*\bmutants\b.*\]/.test(line))) {
+    broken.push('rfmalloc-napi links rfmalloc-core with its planted faults (feature "mutants")')
+  }
+}
+
 function* filesUnder(folder, extension) {
   if (!existsSync(folder)) return
   for (const entry of readdirSync(folder, { recursive: true, withFileTypes: true })) {
@@ -108,6 +119,7 @@ function checkAddonImport() {
 }
 
 checkCrates()
+checkFeatures()
 checkUnsafe()
 checkAddonImport()
 for (const rule of broken) console.error(rule)

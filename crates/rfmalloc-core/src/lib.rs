@@ -30,6 +30,10 @@ mod heap;
 mod mapped;
 #[cfg(test)]
 mod memory_tests;
+#[cfg(not(feature = "mutants"))]
+mod mutants;
+#[cfg(feature = "mutants")]
+pub mod mutants;
 pub mod na;
 mod names;
 #[allow(unsafe_code)]

@@ -5,6 +5,7 @@
 use crate::format::slot::{Body, Head, Slot};
 use crate::format::word::{State, Word};
 use crate::format::{Extent, word};
+use crate::mutants::planted;
 
 /// What may be believed of the file as it stands.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +53,7 @@ pub(crate) fn resolve(raw: u64, slot: &Slot, idx: u32, trust: Trust) -> Resolved
     let keep = |i: usize| keep(&word, slot, i, trust);
     let a = word.active;
     if let Some((head, body)) = keep(a)
-        && word.pair == body.seq as u8
+        && (word.pair == body.seq as u8 || planted!(PairUnchecked))
     {
         return Resolved::Live(Live { head, which: a, body });
     }
@@ -68,7 +69,7 @@ pub(crate) fn resolve(raw: u64, slot: &Slot, idx: u32, trust: Trust) -> Resolved
             _ => "record points outside the file",
         });
     }
-    match keep(1 - a) {
+    match keep(1 - a).filter(|_| !planted!(NoFallback)) {
         Some((head, body)) => Resolved::Live(Live { head, which: 1 - a, body }),
         // D is stored only after the body's barrier: a durable body that does not check is damage, not a lost page. Unless the slot has
         // gone to the next object already, and this is the word of the dead one (hole 10).
@@ -94,7 +95,8 @@ fn keep(word: &Word, slot: &Slot, i: usize, trust: Trust) -> Option<(Head, Body)
 
 /// Body `i` is whole and belongs to the object the word speaks of.
 pub(crate) fn valid(word: &Word, slot: &Slot, i: usize) -> Option<(Head, Body)> {
-    let head = slot.head.filter(|h| h.generation & word::GEN24 == word.gen24)?;
+    let head =
+        slot.head.filter(|h| h.generation & word::GEN24 == word.gen24 || planted!(GenerationUnchecked))?;
     Some((head, slot.bodies[i]?))
 }
 
@@ -144,6 +146,7 @@ pub(crate) fn occupied(raw: u64, slot: &Slot, idx: u32, trust: Trust, out: &mut 
                 out.used.extend(extents(&body).into_iter().filter(|e| !e.is_empty()));
                 if !durable(which)
                     && durable(1 - which)
+                    && !planted!(FallbackNotInMap)
                     && let Some(other) = slot.bodies[1 - which]
                 {
                     out.retired = Some((only_in(&other, &body).collect(), body.seq));
@@ -152,11 +155,12 @@ pub(crate) fn occupied(raw: u64, slot: &Slot, idx: u32, trust: Trust, out: &mut 
             Resolved::Damaged(what) => out.damaged = Some(what),
             Resolved::Absent => {}
         },
-        State::Dead if slot.dead_seq <= trust.synced_seq => {}
+        State::Dead if slot.dead_seq <= trust.synced_seq || planted!(UndoableDeathsNotInMap) => {}
         State::Dead if slot.dead_seq >= trust.lease => {
             out.damaged = Some("death: a sequence that no writer had");
         }
         State::Dead => {
+            let durable = |i| durable(i) || planted!(UndoableDeathsWithBothBodies);
             let which = if durable(w.active) {
                 Some(w.active)
             } else {

@@ -238,7 +238,7 @@ fn compacted_lab() -> Lab {
 #[test]
 fn every_crash_image_of_a_compaction_is_a_store() {
     let lab = compacted_lab();
-    lab.recorder.every_store();
+    lab.every_store();
     let act = lab.expect().now();
     let done = compact(&lab.store);
     assert!(done.moved > 0 && done.freed > 0);
@@ -257,7 +257,7 @@ fn every_crash_image_of_a_compaction_is_a_store() {
 #[test]
 fn a_compaction_after_a_death_in_a_compaction_is_as_safe() {
     let lab = compacted_lab();
-    lab.recorder.every_store();
+    lab.every_store();
     compact(&lab.store);
     let points = lab.points();
     for point in points.iter().step_by(points.len() / 8) {

@@ -52,7 +52,7 @@ fn every_act(lab: &Lab) {
 #[test]
 fn full_durability_takes_nothing_back_after_the_call() {
     let lab = Lab::with(&full());
-    lab.recorder.every_store();
+    lab.every_store();
     every_act(&lab);
     check_points(&lab.points(), 4);
 }

@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::images::{Pick, Point, Subject, check, check_points, first_failure};
+use common::images::{Pick, Point, Subject, check, check_points, first_failure, write_image};
 use common::lab::Lab;
 use common::{bytes, forge, patch};
 
@@ -11,7 +11,7 @@ const MIXES: u64 = 6;
 
 fn with_every_store() -> Lab {
     let lab = Lab::new();
-    lab.recorder.every_store();
+    lab.every_store();
     lab
 }
 
@@ -166,7 +166,7 @@ fn next_process_makes_the_cache_durable_first() {
     lab.create("a", 1, 10);
     lab.harden("a");
     lab.points();
-    lab.recorder.every_store();
+    lab.every_store();
     lab.rename("a", "b");
     lab.rename("b", "c");
     for point in lab.points() {
@@ -185,7 +185,7 @@ fn stale_death_numbers_do_not_count() {
     lab.create("b", 2, 10);
     lab.sync();
     lab.points();
-    lab.recorder.every_store();
+    lab.every_store();
     lab.destroy("a");
     for point in lab.points() {
         let next = Lab::after_kill(&point);
@@ -207,7 +207,7 @@ fn kill_inside_a_create_in_a_dead_slot() {
     lab.destroy("a");
     lab.sync();
     lab.points();
-    lab.recorder.every_store();
+    lab.every_store();
     lab.create("c", 3, 10);
     for point in lab.points() {
         let next = Lab::after_kill(&point);
@@ -252,7 +252,7 @@ fn kill_inside_replace_leaves_one_name() {
     lab.create("a", 1, 10);
     lab.sync();
     lab.points();
-    lab.recorder.every_store();
+    lab.every_store();
     lab.replace("a", 2, 10);
     for point in lab.points() {
         let next = Lab::after_kill(&point);
@@ -399,10 +399,10 @@ fn planted_overlap_is_caught() {
     lab.sync();
     let dir = common::folder();
     let path = dir.path().join("image.fm");
-    lab.now().disk.write(&path, Pick::New);
+    write_image(&lab.now().disk, &path, Pick::New);
     let stolen = forge::body(&path, 0, 0).off;
     forge::put_body(&path, 1, 0, forge::Body { off: stolen, ..forge::body(&path, 1, 0) });
-    let mut expect = lab.now().expect;
+    let mut expect = lab.now().told;
     expect.values.retain(|s, _| matches!(s, Subject::Name(_)));
     expect.will_be(Subject::Name("b".into()), Some(&bytes(1, 16)));
     expect.done();
@@ -418,7 +418,7 @@ fn planted_zeroed_slots_are_caught() {
     lab.sync();
     let dir = common::folder();
     let path = dir.path().join("image.fm");
-    lab.now().disk.write(&path, Pick::New);
+    write_image(&lab.now().disk, &path, Pick::New);
     patch(&path, forge::SLOTS, &[0; 4096]);
-    check(&path, &lab.now().expect, true).expect_err("lost");
+    check(&path, &lab.now().told, true).expect_err("lost");
 }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::images::{Pick, assert_stale, check_points, look_at_all};
+use common::images::{Pick, assert_stale, check_points, look_at_all, write_image};
 use common::lab::Lab;
 use common::{
     BOOT, Faults, Kind, OTHER_BOOT, assert_whole, booted, bytes, copy, create, file_bytes, folder, forge,
@@ -32,7 +32,7 @@ fn crash_inside_recovery_changes_nothing_of_its_result() {
     let point = points.last().unwrap();
     for pick in [Pick::New, Pick::Old].into_iter().chain((0..12).map(Pick::Mix)) {
         let lab = Lab::after_cut(point, pick);
-        lab.recorder.every_store();
+        lab.every_store();
         lab.create("first change", 9, 10);
         check_points(&lab.points(), 3);
     }
@@ -46,18 +46,18 @@ fn failed_barrier_inside_recovery_changes_nothing_of_its_result() {
     let path = dir.path().join("a.fm");
     for seed in 0..6 {
         for n in 0.. {
-            point.disk.write(&path, Pick::Mix(seed));
+            write_image(&point.disk, &path, Pick::Mix(seed));
             let faults = Faults::new();
             let options = rfmalloc_core::OpenOptions { boot_id: Some(OTHER_BOOT), ..watched(faults.clone()) };
             let store = open(&path, &options);
-            let before = look_at_all(&store, &point.expect).unwrap();
+            let before = look_at_all(&store, &point.told).unwrap();
             faults.arm(Kind::Barrier, n, 5);
             let done = common::try_create(&store, Some("first change"), 9, 10);
             let all_tried = faults.disarm();
             assert_eq!(done.is_ok(), all_tried, "barrier {n}");
             let _ = store.close();
             let store = open(&path, &booted(OTHER_BOOT));
-            let after = look_at_all(&store, &point.expect).unwrap();
+            let after = look_at_all(&store, &point.told).unwrap();
             for (subject, value) in &before {
                 let ended = value.is_some() && after[subject].is_none();
                 let is_reference = matches!(subject, common::images::Subject::Ref(..));
@@ -78,14 +78,14 @@ fn read_only_open_after_a_crash_sees_what_recovery_will_decide() {
     let dir = folder();
     let path = dir.path().join("a.fm");
     for seed in 0..20 {
-        point.disk.write(&path, Pick::Mix(seed));
+        write_image(&point.disk, &path, Pick::Mix(seed));
         let before = file_bytes(&path);
         let store = open(&path, &read_only(OTHER_BOOT));
-        let seen = look_at_all(&store, &point.expect).unwrap();
+        let seen = look_at_all(&store, &point.told).unwrap();
         store.close().unwrap();
         assert!(file_bytes(&path) == before, "a reader changed the file");
         let store = open(&path, &booted(OTHER_BOOT));
-        assert_eq!(look_at_all(&store, &point.expect).unwrap(), seen, "seed {seed}");
+        assert_eq!(look_at_all(&store, &point.told).unwrap(), seen, "seed {seed}");
     }
 }
 

@@ -98,7 +98,7 @@ fn reset_of_a_scratch_store_ends_its_objects_and_temporaries() {
 fn a_reset_cut_short_leaves_every_object_old_or_gone() {
     for full in [false, true] {
         let lab = Lab::with(&OpenOptions { full, ..booted(BOOT) });
-        lab.recorder.every_store();
+        lab.every_store();
         lab.create("synced", 1, 10);
         lab.create("large", 2, 3000);
         lab.sync();

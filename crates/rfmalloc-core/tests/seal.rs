@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::images::{Pick, check, check_points};
+use common::images::{Pick, check, check_points, write_image};
 use common::lab::Lab;
 use common::{
     BOOT, OTHER_BOOT, assert_code, assert_whole, booted, bytes, copy, create, folder, forge, open, patch,
@@ -200,7 +200,7 @@ fn a_scratch_object_is_sealed_as_long_as_it_lives() {
 #[test]
 fn a_seal_cut_short_leaves_the_object_open_or_sealed() {
     let lab = Lab::new();
-    lab.recorder.every_store();
+    lab.every_store();
     lab.create("a", 1, 10);
     lab.sync();
     for i in 0..3 {
@@ -243,7 +243,7 @@ fn a_durable_seal_has_durable_elements() {
             for pick in
                 [Pick::New, Pick::Old].into_iter().chain((0..40).map(|k| Pick::Mix(i as u64 * 7919 + k)))
             {
-                point.disk.write(&path, pick);
+                write_image(&point.disk, &path, pick);
                 let store = open(&path, &booted(OTHER_BOOT));
                 let Ok(v) = store.open_id(id, generation) else {
                     assert!(i < last, "{}, {pick:?}: the object is gone", point.label);
@@ -264,7 +264,7 @@ fn a_durable_seal_has_durable_elements() {
                 );
                 drop(v);
                 store.close().unwrap();
-                check(&path, &point.expect, true).unwrap();
+                check(&path, &point.told, true).unwrap();
             }
         }
         assert!(seen[0] > 0 && seen[1] > 0, "{seen:?}");

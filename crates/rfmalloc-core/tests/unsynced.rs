@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::images::{Pick, Point, Subject, look_at_all};
+use common::images::{Capture, Expect, Pick, Point, Subject, look_at_all, write_image};
 use common::lab::Lab;
 use common::{
     BOOT, OTHER_BOOT, assert_whole, booted, bytes, copy, create, file_bytes, folder, forge, open, read_name,
@@ -97,15 +97,15 @@ fn no_picture_of_the_disk_makes_keep_refuse_or_forget() {
     for (i, point) in points.iter().enumerate() {
         for pick in [Pick::New, Pick::Old].into_iter().chain((0..12).map(|k| Pick::Mix(i as u64 * 7919 + k)))
         {
-            point.disk.write(&path, pick);
+            write_image(&point.disk, &path, pick);
             let store = open(&path, &keeping(OTHER_BOOT));
-            let mut seen = look_at_all(&store, &point.expect)
+            let mut seen = look_at_all(&store, &point.told)
                 .unwrap_or_else(|e| panic!("{}: {e}", text("first", point, pick)));
             for n in 0..8 {
                 create(&store, None, 90 + n, [3000, 10, 700][n as usize % 3]);
                 if n == 0 {
                     // A replacement that was cut in two is completed by the first change.
-                    let settled = look_at_all(&store, &point.expect).unwrap();
+                    let settled = look_at_all(&store, &point.told).unwrap();
                     for (subject, value) in &settled {
                         let ended = matches!(subject, Subject::Ref(..)) && value.is_none();
                         assert!(ended || seen[subject] == *value, "{}", text("recovery", point, pick));
@@ -116,7 +116,7 @@ fn no_picture_of_the_disk_makes_keep_refuse_or_forget() {
                 }
             }
             assert_eq!(
-                look_at_all(&store, &point.expect).unwrap(),
+                look_at_all(&store, &point.told).unwrap(),
                 seen,
                 "{}",
                 text("new objects", point, pick)
@@ -124,14 +124,14 @@ fn no_picture_of_the_disk_makes_keep_refuse_or_forget() {
             store.close().unwrap();
             let store = open(&again, &booted(LATER_BOOT));
             assert_eq!(
-                look_at_all(&store, &point.expect).unwrap(),
+                look_at_all(&store, &point.told).unwrap(),
                 seen,
                 "{}",
                 text("second crash", point, pick)
             );
             create(&store, None, 1, 3000);
             assert_eq!(
-                look_at_all(&store, &point.expect).unwrap(),
+                look_at_all(&store, &point.told).unwrap(),
                 seen,
                 "{}",
                 text("work after it", point, pick)
@@ -163,7 +163,7 @@ fn what_a_sync_covered_is_the_same_with_keep_and_without() {
         for pick in (0..12).map(|k| Pick::Mix(i as u64 * 104_729 + k)) {
             let mut seen = Vec::new();
             for options in [booted(OTHER_BOOT), keeping(OTHER_BOOT)] {
-                point.disk.write(&path, pick);
+                write_image(&point.disk, &path, pick);
                 let store = open(&path, &options);
                 create(&store, None, 1, 700);
                 seen.push(read_name(&store, "old5").unwrap());
@@ -183,20 +183,20 @@ fn a_crash_inside_the_keeping_recovery_changes_nothing_of_its_result() {
     let path = dir.path().join("image.fm");
     for pick in [Pick::New].into_iter().chain((0..6).map(Pick::Mix)) {
         let point = points.last().unwrap();
-        point.disk.write(&path, pick);
-        let recorder = common::images::Recorder::new(&path, None);
-        recorder.every_store();
+        write_image(&point.disk, &path, pick);
+        let recorder = common::images::Recorder::new(None, Expect::default(), 1);
+        recorder.capture(Capture::Always);
         let options = OpenOptions { observer: Some(recorder.clone()), ..keeping(OTHER_BOOT) };
         let store = open(&path, &options);
-        let seen = look_at_all(&store, &point.expect).unwrap();
+        let seen = look_at_all(&store, &point.told).unwrap();
         create(&store, None, 1, 10);
         drop(store);
         let image = dir.path().join("inside.fm");
         for (i, inside) in recorder.take_points().iter().enumerate() {
             for pick in [Pick::New, Pick::Old, Pick::Mix(i as u64)] {
-                inside.disk.write(&image, pick);
+                write_image(&inside.disk, &image, pick);
                 let store = open(&image, &keeping(LATER_BOOT));
-                let now = look_at_all(&store, &point.expect).unwrap();
+                let now = look_at_all(&store, &point.told).unwrap();
                 for (subject, value) in &seen {
                     let may_end = matches!(subject, Subject::Ref(..)) && now[subject].is_none();
                     assert!(may_end || now[subject] == *value, "{subject:?}, {}, {pick:?}", inside.label);

@@ -11,6 +11,7 @@ use crate::format::superblock::{CLEAN, HELD_DISTRUST, POISONED};
 use crate::format::word::{State, Word};
 use crate::format::{Extent, HEADER_BYTES, word};
 use crate::heap::{Conflict, Heap};
+use crate::mutants::planted;
 use crate::resolve::{self, Live, Occupied, Resolved};
 use fmalloc_sys::fm_extent;
 
@@ -60,7 +61,7 @@ impl Inner {
                 HEADER_BYTES,
             ));
         }
-        let a = barrier_metadata(sh, self);
+        let a = if planted!(CacheTrustedAfterKill) { Ok(()) } else { barrier_metadata(sh, self) };
         self.barrier(sh, a)?;
         let was_trusted = self.same_boot;
         let recovered = self.recover(sh, used_end);
@@ -72,7 +73,9 @@ impl Inner {
             self.sb.state |= HELD_DISTRUST;
         }
         self.sb.state &= !(CLEAN | POISONED);
-        self.extend_lease(sh)?;
+        if !planted!(RecoveryWithoutSuperblock) {
+            self.extend_lease(sh)?;
+        }
         self.synced_seq = self.sb.synced_seq;
         self.same_boot = true;
         self.forget_picture();
@@ -136,6 +139,9 @@ impl Inner {
         let trust = self.trust();
         let mut changes: Vec<(u32, Word)> = Vec::new();
         let mut scan = |idx: u32, raw: u64| {
+            if planted!(RecoveryDoesNotWrite) || (raw == 0 && planted!(RecoveryKeepsZeroWords)) {
+                return true;
+            }
             if raw == 0 {
                 // Lost or skipped; from the next sync on a zero word here would count as damage.
                 changes.push((idx, Word::free(0)));
@@ -148,6 +154,7 @@ impl Inner {
                 return true;
             }
             match self.resolved(raw, &slot, idx) {
+                Resolved::Absent if planted!(RecoveryKeepsDeadWords) && old.state == State::Dead => {}
                 Resolved::Absent => {
                     // Dead ones too: a word that outlives its slot's page (dead_seq lost) would revive the object once a sync passes it.
                     changes.push((idx, Word::free(slot.raw_generation)));
@@ -166,7 +173,11 @@ impl Inner {
         for (idx, word) in &changes {
             self.store_word(sh, *idx, *word);
         }
-        if changes.is_empty() { Ok(()) } else { barrier_metadata(sh, self) }
+        if changes.is_empty() || planted!(RecoveryWithoutBarrier) {
+            Ok(())
+        } else {
+            barrier_metadata(sh, self)
+        }
     }
 
     /// Rule 23: what was kept is on stable storage, and the superblock that ends recovery says so. Every sequence in the file is below the
@@ -187,7 +198,7 @@ impl Inner {
             return *old;
         }
         let mut durable = old.durable;
-        if old.active != live.which {
+        if old.active != live.which && !planted!(KeptWordKeepsOtherD) {
             durable[1 - live.which] = false;
         }
         let tag = match self.read_aux(live) {

@@ -4,6 +4,7 @@ use super::{Inner, Mode, Shared};
 use crate::error::{Error, Result};
 use crate::format::superblock::CLEAN;
 use crate::format::{FILE_UNIT, HEADER_BYTES};
+use crate::mutants::planted;
 use crate::platform;
 use crate::store::open::CREATION_NBYTES;
 use crate::store::upkeep::Upkeep;
@@ -22,10 +23,13 @@ impl Shared {
         // The file is nobody's any more: another one has its path.
         let replaced = inner.upkeep == Upkeep::Replaced;
         drop(inner);
+        if planted!(CleanBeforeSync) && self.lock().begun {
+            self.lock().mark_clean(self)?;
+        }
         // A loss that no call has told of is told now.
         let untold = self.seam.loss.untold();
         // Of a poisoned store the sync tells that it is: it may have been poisoned behind everyone's back, by a background sync.
-        let synced = match if replaced { Ok(()) } else { self.sync() } {
+        let synced = match if replaced || planted!(CloseWithoutSync) { Ok(()) } else { self.sync() } {
             // What an earlier process left could not be covered (damage, no sequences left); this one has changed nothing and loses nothing.
             Err(_) if !self.seam.loss.any() && self.lock().has_changed_nothing() => Ok(()),
             r => r,
@@ -88,9 +92,12 @@ impl Inner {
         if end == hi && !announce {
             return Ok(());
         }
+        if planted!(CutBeforeSuperblock) && end < hi {
+            let _ = sh.seam.region.blank(end, hi).and_then(|()| sh.seam.shrink(end));
+        }
         if sh.mode == Mode::Persistent {
             self.sb.file_len = self.sb.file_len.min(end);
-            for _ in 0..2 {
+            for _ in 0..2 - u8::from(planted!(OneCopyAtClose)) {
                 let done = self.write_superblock(sh);
                 self.barrier(sh, done)?;
             }

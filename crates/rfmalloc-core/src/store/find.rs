@@ -10,6 +10,7 @@ use crate::error::{Code, Error, Result};
 use crate::format::aux::{self, Aux, Naming, Seal};
 use crate::format::slot::{SEALED, Slot};
 use crate::format::word::{self, Word};
+use crate::mutants::planted;
 use crate::names::Names;
 use crate::region::Region;
 use crate::resolve::{self, Live, Resolved};
@@ -204,7 +205,14 @@ impl Inner {
         for idx in candidates {
             let naming = self.record(idx).and_then(|r| r.map_or(Ok(None), |live| self.naming_of(&live)));
             match naming {
-                Ok(Some(n)) if n.name == name => best = best.max(Some((n.seq, idx))),
+                Ok(Some(n)) if n.name == name => {
+                    let seq = if planted!(NameOrderByGeneration) {
+                        self.record(idx)?.map_or(0, |live| u64::from(live.head.generation))
+                    } else {
+                        n.seq
+                    };
+                    best = best.max(Some((seq, idx)));
+                }
                 Ok(_) => {}
                 Err(e) => damage = Some(e),
             }
@@ -267,7 +275,13 @@ impl Inner {
                                 .ok()
                                 .flatten()
                                 .and_then(|l| self.naming_of(&l).ok().flatten());
-                            if other_seq.is_some_and(|o| o.seq > n.seq) {
+                            let by_generation = |i| self.record(i).ok().flatten().map(|l| l.head.generation);
+                            let is_later = if planted!(NameOrderByGeneration) {
+                                by_generation(other) > by_generation(idx)
+                            } else {
+                                other_seq.is_some_and(|o| o.seq > n.seq)
+                            };
+                            if is_later {
                                 losers.push((idx, other));
                             } else {
                                 names.remove(hash, other);
@@ -300,7 +314,7 @@ impl Inner {
     /// took the name away from it, and destroying it would lose data). Of several the oldest goes first: whatever interrupts this, the
     /// act that replaced a loser is still there to say so.
     pub(super) fn settle_losers(&mut self, sh: &Shared) -> Result<()> {
-        if !self.begun || self.losers.is_empty() {
+        if !self.begun || self.losers.is_empty() || planted!(LosersNotSettled) {
             return Ok(());
         }
         for (loser, dies) in self.judge_losers()? {
@@ -332,7 +346,10 @@ impl Inner {
             }
         }
         order.sort_unstable();
-        Ok(order.into_iter().map(|(_, loser, key)| (loser, replaced.contains(&key))).collect())
+        Ok(order
+            .into_iter()
+            .map(|(_, loser, key)| (loser, replaced.contains(&key) || planted!(EveryLoserDies)))
+            .collect())
     }
 
     /// Slots with a name, in the order of their creation.

@@ -9,6 +9,7 @@ use super::{Inner, Mode, Shared, Store};
 use crate::dtype::{Dtype, MAX_LEN};
 use crate::error::{Code, Error, Result};
 use crate::format::{Extent, UNIT};
+use crate::mutants::planted;
 use std::sync::Arc;
 
 /// Payloads up to this many bytes are written under the store mutex.
@@ -220,7 +221,7 @@ impl Store {
                 inner.begin(sh)?;
                 inner.prepare_names(sh)?;
                 // Rule 9: where every commit is durable, so is every death.
-                inner.destroy_record(sh, idx, at_once || sh.is_full())?;
+                inner.destroy_record(sh, idx, at_once || (sh.is_full() && !planted!(FullDeathVolatile)))?;
                 sh.note_commit(&mut inner);
             }
             None => {

@@ -10,6 +10,7 @@ use crate::error::{Code, Error, Result};
 use crate::format::superblock::{self, COPY_OFF, Fault, Superblock};
 use crate::format::word::NameSeed;
 use crate::format::{FILE_UNIT, HEADER_BYTES, segment};
+use crate::mutants::planted;
 use crate::platform;
 use crate::platform::loss::Loss;
 use crate::region::{Access, Region};
@@ -376,11 +377,19 @@ fn initialise(file: &File, options: &OpenOptions) -> io::Result<()> {
     let making = Making::new(file, &options.observer);
     making.allocate(CREATION_NBYTES)?;
     let header = segment::Header { uuid: sb.uuid, k: 0, slots: segment::slots_of(0), off: HEADER_BYTES };
+    if planted!(CreationSuperblockFirst) {
+        for off in COPY_OFF {
+            making.write(off, &sb.encode())?;
+        }
+    }
     making.write(HEADER_BYTES, &header.encode())?;
     making.sync()?;
     for off in COPY_OFF {
         making.write(off, &sb.encode())?;
         sb.sb_seq += 1;
+    }
+    if planted!(CreationLinkedUnsynced) {
+        return Ok(());
     }
     making.sync()
 }
@@ -489,8 +498,9 @@ fn read_superblock(file: &File, len: u64, path: &Path) -> Result<(Superblock, us
 /// Rule 19: the cache may hold pages that never reached the disk; they are read again from there. The header stays: where not even the mark
 /// reached the disk, the cache is the one place that has it, and every number in it was written after the bytes it speaks of.
 fn forget_cache(file: &File, path: &Path, options: &OpenOptions) -> Result<()> {
-    pass(&options.observer, Event::Forget { off: HEADER_BYTES }, || {
-        platform::drop_cache(file, HEADER_BYTES);
+    let from = if planted!(HeaderForgotten) { 0 } else { HEADER_BYTES };
+    pass(&options.observer, Event::Forget { off: from }, || {
+        platform::drop_cache(file, from);
         Ok(())
     })
     .map_err(|e| describe_io(path, "read again", &e))
@@ -566,7 +576,8 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
         })?;
     }
     let clean = sb.state & superblock::CLEAN != 0;
-    let same_boot = (clean || boot_id == Some(sb.boot_id)) && !poisoned;
+    let same_boot = (clean || boot_id == Some(sb.boot_id) || planted!(BootIdIgnored))
+        && (!poisoned || planted!(PoisonBelieved));
     let limit = limit(options, sb.capacity).min(region.reserved());
     let mut inner = Inner {
         sb_target: 1 - newer,
@@ -575,7 +586,7 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
         one_copy: !both,
         synced_seq: sb.synced_seq,
         in_flight: None,
-        next_seq: sb.lease,
+        next_seq: if planted!(LeaseNotUsedAtReopen) { sb.synced_seq + 1 } else { sb.lease },
         lease_step: FIRST_LEASE_STEP,
         begun: false,
         catalog,

@@ -13,6 +13,7 @@ use crate::format::Extent;
 use crate::format::aux::{self, Aux, Naming, Seal};
 use crate::format::slot::{self, Body, Head, NOT_DEAD};
 use crate::format::word::{self, State, Word};
+use crate::mutants::planted;
 use crate::resolve::{self, Live};
 use crate::store::objects::Fate;
 use std::sync::Arc;
@@ -67,6 +68,11 @@ impl Inner {
             None => None,
         };
         let aux_extent = self.reserve_aux(sh, new.name, None)?;
+        if planted!(TombstoneBeforeSuccessor)
+            && let Some(old) = replaced
+        {
+            self.destroy_record(sh, old, false)?;
+        }
         let made = self.take_slot(sh).and_then(|vacancy| {
             let written = self.write_record(sh, new, &vacancy, aux_extent, replaced);
             if written.is_err() {
@@ -92,7 +98,7 @@ impl Inner {
         }
         if let Some(old) = replaced {
             // Rule 10: after the new record stands, and under full durability with a barrier of its own.
-            self.destroy_record(sh, old, sh.is_full())?;
+            self.destroy_record(sh, old, sh.is_full() && !planted!(FullDeathVolatile))?;
         }
         sh.note_commit(self);
         Ok((idx, generation))
@@ -124,7 +130,11 @@ impl Inner {
 
     /// Rule 11: a free slot, a destroyed one whose death is durable, or the next unused one.
     fn take_slot(&mut self, sh: &Shared) -> Result<Vacancy> {
-        let dead = self.dead_slots.front().filter(|(seq, _)| *seq <= self.synced_seq).map(|(_, idx)| *idx);
+        let dead = self
+            .dead_slots
+            .front()
+            .filter(|(seq, _)| *seq <= self.synced_seq || planted!(DeadSlotReusedEarly))
+            .map(|(_, idx)| *idx);
         let idx = if let Some(idx) = self.free_slots.pop() {
             idx
         } else if let Some(idx) = dead {
@@ -189,12 +199,15 @@ impl Inner {
             owner_generation: 0,
         };
         let is_dead = v.old_word.state == State::Dead;
-        if is_dead {
+        if is_dead && !planted!(HeadBeforeFreeWord) {
             // Before the head changes (hole 11).
             self.store_word(sh, v.idx, Word::free(v.old.raw_generation));
         }
         if let Some(p) = self.catalog.place(v.idx) {
             // {id, generation} before dead_seq = ones (hole 10), then body A.
+            if planted!(DeadSeqBeforeHead) {
+                sh.seam.store(p.map, p.slot_off + slot::DEAD_SEQ_OFF as u64, &NOT_DEAD.to_le_bytes());
+            }
             sh.seam.store(p.map, p.slot_off, &head.encode());
             sh.seam.store(p.map, p.slot_off + slot::DEAD_SEQ_OFF as u64, &NOT_DEAD.to_le_bytes());
             sh.seam.store(p.map, p.slot_off + slot::BODY_OFF[0] as u64, &body.encode(v.idx, generation));
@@ -375,9 +388,10 @@ impl Inner {
         let (active, idle) = (live.which, 1 - live.which);
         let slot =
             self.catalog.slot(idx).ok_or_else(|| Error::new(Code::Internal, "slot outside the catalog"))?;
-        let horizon = self.horizon();
+        let horizon = if planted!(ChangeIgnoresSyncInFlight) { self.synced_seq } else { self.horizon() };
         if resolve::is_maybe_durable(&word, &slot, idle, horizon)
             && !resolve::is_durable(&word, &slot, active, self.synced_seq)
+            && !planted!(OnlyDurableBodyOverwritten)
         {
             // The only durable version is never overwritten.
             self.harden(sh, idx)?;
@@ -387,7 +401,7 @@ impl Inner {
             Some(b) => b.seq > live.body.seq,
             None => !slot.blank[idle],
         };
-        if abandoned {
+        if abandoned && !planted!(AbandonedBody) {
             let done = barrier_slot(sh, self, idx);
             self.barrier(sh, done)?;
         }
@@ -412,7 +426,7 @@ impl Inner {
         durable[idle] = false;
         self.store_word(sh, idx, Word { active: idle, durable, pair: seq as u8, tag, ..word });
         for e in resolve::only_in(&live.body, body) {
-            self.give_back(e, if keep { Fate::Retire(seq) } else { Fate::Free })?;
+            self.give_back(e, if keep && !planted!(ReuseEarly) { Fate::Retire(seq) } else { Fate::Free })?;
         }
         Ok(())
     }
@@ -428,14 +442,17 @@ impl Inner {
             Some(_) => self.naming_of(&live)?.map(|n| self.hash(&n.name)),
             None => None,
         };
-        let horizon = self.horizon();
-        let maybe = [0, 1].map(|i| resolve::is_maybe_durable(&word, &slot, i, horizon));
+        let horizon = if planted!(DeathIgnoresSyncInFlight) { self.synced_seq } else { self.horizon() };
+        let mut maybe = [0, 1].map(|i| resolve::is_maybe_durable(&word, &slot, i, horizon));
         let (active, fallback) = (live.which, 1 - live.which);
+        if planted!(FallbackForgottenAtDeath) {
+            maybe[fallback] = false;
+        }
         let fate;
         let mut shared_with = None;
         if at_once || maybe == [false; 2] {
             self.store_word(sh, idx, Word::free(live.head.generation));
-            if maybe != [false; 2] {
+            if maybe != [false; 2] && !planted!(AtOnceWithoutBarrier) {
                 let done = self.barrier_word(sh, idx);
                 self.barrier(sh, done)?;
             }
@@ -448,19 +465,22 @@ impl Inner {
                 .place(idx)
                 .ok_or_else(|| Error::new(Code::Internal, "slot outside the catalog"))?;
             let dead_off = place.slot_off + slot::DEAD_SEQ_OFF as u64;
-            if slot.dead_seq != NOT_DEAD {
+            if slot.dead_seq != NOT_DEAD && !planted!(StaleDeadSeq) {
                 // A stale dead_seq beside a new DEAD word would make the death durable too early (hole 7).
                 sh.seam.store(place.map, dead_off, &NOT_DEAD.to_le_bytes());
                 let done = barrier_slot(sh, self, idx);
                 self.barrier(sh, done)?;
             }
+            word.state = State::Dead;
+            if planted!(DeadBeforeDeadSeq) {
+                self.store_word(sh, idx, word);
+            }
             if let Some(p) = self.catalog.place(idx) {
                 sh.seam.store(p.map, dead_off, &seq.to_le_bytes());
             }
-            word.state = State::Dead;
             self.store_word(sh, idx, word);
             self.dead_slots.push_back((seq, idx));
-            fate = Fate::Retire(seq);
+            fate = if planted!(ReuseEarly) { Fate::Free } else { Fate::Retire(seq) };
             if !maybe[active] {
                 shared_with = slot.bodies[fallback];
             }

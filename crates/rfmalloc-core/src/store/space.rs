@@ -8,6 +8,7 @@ use crate::catalog::Segment;
 use crate::error::{Code, Error, Result};
 use crate::format::segment::{self, Header};
 use crate::format::{Extent, FILE_UNIT, PAGE_ALIGN, UNIT};
+use crate::mutants::planted;
 use crate::platform;
 use crate::region::MetaMap;
 
@@ -106,6 +107,11 @@ impl Inner {
         let slots = segment::slots_of(k);
         let nbytes = segment::nbytes(slots);
         let (extent, zeroed) = self.allocate_aligned(sh, nbytes, FILE_UNIT)?;
+        if planted!(LinkBeforeZeros) {
+            let previous = &self.catalog.segments[k as usize - 1];
+            let link = segment::encode_link(extent.off, k - 1);
+            sh.seam.store_word(&previous.map, previous.off + segment::LINK_OFF, link);
+        }
         let made = self.write_segment(sh, k, slots, extent, zeroed);
         match made {
             Ok(s) => self.catalog.segments.push(s),
@@ -149,7 +155,7 @@ impl Inner {
 
 /// Makes an extent's bytes zero.
 pub(super) fn zero(sh: &Shared, e: Extent) {
-    if e.is_empty() {
+    if e.is_empty() || planted!(ZeroingSkipped) {
         return;
     }
     let span = sh.seam.region.span(e.off, e.nbytes);

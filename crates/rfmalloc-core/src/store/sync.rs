@@ -9,6 +9,7 @@ use crate::error::{Code, Error, Result};
 use crate::format::slot::{self, MAX_SEQ};
 use crate::format::superblock::{self, COPY_OFF};
 use crate::format::word::{State, Word};
+use crate::mutants::planted;
 use crate::region::MetaMap;
 use crate::resolve::{self, Live, Resolved};
 use crate::store::{Handle, Mode};
@@ -179,8 +180,21 @@ impl Shared {
         let point = inner.begun.then(|| SyncPoint::now(&inner));
         inner.in_flight = point.as_ref().map(|p| p.seq);
         let file_len = inner.file_len;
+        let blessed = planted!(SyncBlessesDropped) && point.is_none();
+        let mut point = if blessed { Some(SyncPoint::now(&inner)) } else { point };
+        if planted!(SuperblockBeforeSync)
+            && let Some(point) = &point
+        {
+            inner.finish_sync(self, point)?;
+        }
         drop(inner);
-        let synced = self.seam.sync_all(file_len);
+        let mut synced = self.seam.sync_all(file_len);
+        if planted!(FailedBarrierIgnored) {
+            synced = Ok(());
+        }
+        if planted!(NumbersTakenAfterSync) && point.is_some() {
+            point = Some(SyncPoint::now(&self.lock()));
+        }
         let mut inner = self.lock();
         // The system reports a lost page to one caller per descriptor: a barrier that failed meanwhile may have taken our error.
         let synced = synced.and_then(|()| self.check_writable(&inner));
@@ -209,6 +223,8 @@ impl Shared {
 /// What a sync makes durable: the numbers at the moment it was asked for.
 pub(super) struct SyncPoint {
     seq: u64,
+    /// Only for a planted fault.
+    lease: u64,
     file_len: u64,
     slots_used: u32,
     segments: u32,
@@ -217,7 +233,8 @@ pub(super) struct SyncPoint {
 impl SyncPoint {
     pub(super) fn now(inner: &Inner) -> Self {
         Self {
-            seq: inner.next_seq - 1,
+            seq: inner.next_seq - u64::from(!planted!(SyncCoversOneMore)),
+            lease: inner.sb.lease,
             file_len: inner.file_len,
             slots_used: inner.slots_used,
             segments: inner.catalog.segments.len() as u32,
@@ -234,10 +251,17 @@ impl Inner {
         {
             self.sb.synced_seq = self.sb.synced_seq.max(point.seq);
             // Never more than there is: the length counted when the sync began.
-            self.sb.file_len = point.file_len.min(self.file_len);
+            if !planted!(FileLenNotSynced) {
+                self.sb.file_len = point.file_len.min(self.file_len);
+            }
+            let lease = self.sb.lease;
+            if planted!(OldLeaseAfterSync) {
+                self.sb.lease = point.lease;
+            }
             self.sb.slots_used = self.sb.slots_used.max(point.slots_used);
             self.sb.segments = self.sb.segments.max(point.segments);
             self.write_superblock(sh)?;
+            self.sb.lease = lease;
             self.synced_seq = self.sb.synced_seq;
         }
         self.durable_links = self.durable_links.max(point.segments as usize);
@@ -257,12 +281,18 @@ impl Inner {
     /// to the barrier's return.
     pub(super) fn write_superblock(&mut self, sh: &Shared) -> Result<()> {
         self.sb.sb_seq += 1;
-        self.sb.boot_id = sh.boot_id;
+        if !planted!(OldBootIdKept) {
+            self.sb.boot_id = sh.boot_id;
+        }
         self.sb.pid = sh.pid;
         let off = COPY_OFF[self.sb_target];
         sh.seam.store(&sh.seam.header, off, &self.sb.encode());
-        sh.seam.barrier_meta(&sh.seam.header, off, superblock::NBYTES as u64)?;
-        self.sb_target = 1 - self.sb_target;
+        if !planted!(NoSuperblockBarrier) {
+            sh.seam.barrier_meta(&sh.seam.header, off, superblock::NBYTES as u64)?;
+        }
+        if !planted!(SuperblockToTheSameCopy) {
+            self.sb_target = 1 - self.sb_target;
+        }
         Ok(())
     }
 
@@ -275,7 +305,7 @@ impl Inner {
                 || COPY_OFF
                     .into_iter()
                     .all(|off| sh.seam.barrier_meta(&sh.seam.header, off, superblock::NBYTES as u64).is_ok());
-            if known && sh.mode == Mode::Persistent {
+            if known && sh.mode == Mode::Persistent && !planted!(PoisonMarkNotWritten) {
                 self.sb.state = self.sb.state & !superblock::CLEAN | superblock::POISONED;
                 let _ = self.write_superblock(sh);
             }
@@ -298,7 +328,7 @@ impl Inner {
             }
             let seq = self.next_seq;
             self.next_seq += 1;
-            if fits(seq) && seq as u32 != 0 {
+            if (fits(seq) || planted!(PairMayRepeat)) && seq as u32 != 0 {
                 return Ok(seq);
             }
         }
@@ -318,10 +348,17 @@ impl Inner {
     }
 
     pub(super) fn extend_lease(&mut self, sh: &Shared) -> Result<()> {
+        #[cfg(feature = "mutants")]
+        if crate::mutants::short_leases(None) {
+            self.lease_step = 5;
+        }
         let lease = self.check_lease()?;
         self.sb.lease = lease;
         // Odd steps (hole ii): equal low bits on a reused slot stay unlikely.
         self.lease_step = ((self.lease_step * 2) | 1).min(LARGEST_LEASE_STEP);
+        if planted!(LeaseNotAhead) && self.begun {
+            return Ok(());
+        }
         let done = self.write_superblock(sh);
         self.barrier(sh, done)
     }
@@ -329,6 +366,9 @@ impl Inner {
     /// Rule 13 under the mutex: the record's active version is on stable storage, whatever else is dirty.
     pub(super) fn harden(&mut self, sh: &Shared, idx: u32) -> Result<()> {
         let Some((word, live)) = self.live_with_word(idx)? else { return Ok(()) };
+        if planted!(FullCommitVolatile) {
+            return Ok(());
+        }
         let done =
             self.harden_barriers(sh, idx, &live).and_then(|()| self.set_durable(sh, idx, word, live.which));
         self.barrier(sh, done)
@@ -336,6 +376,9 @@ impl Inner {
 
     /// B1: payload, aux, slot, links, size.
     fn harden_barriers(&mut self, sh: &Shared, idx: u32, live: &Live) -> Result<()> {
+        if planted!(NoB1) {
+            return Ok(());
+        }
         for e in resolve::extents(&live.body) {
             sh.seam.barrier_data(e.off, e.nbytes)?;
         }
@@ -345,7 +388,7 @@ impl Inner {
 
     /// The link of a segment stands in the header of the one before it; the first needs none.
     fn barrier_links(&mut self, sh: &Shared) -> Result<()> {
-        while self.durable_links < self.catalog.segments.len() {
+        while self.durable_links < self.catalog.segments.len() && !planted!(LinkNotInB1) {
             let s = &self.catalog.segments[self.durable_links.saturating_sub(1)];
             sh.seam.barrier_meta(&s.map, s.off, slot::NBYTES as u64)?;
             self.durable_links += 1;
@@ -357,6 +400,9 @@ impl Inner {
     fn set_durable(&mut self, sh: &Shared, idx: u32, mut word: Word, which: usize) -> Result<()> {
         word.durable[which] = true;
         self.store_word(sh, idx, word);
+        if planted!(NoB2) {
+            return Ok(());
+        }
         self.barrier_word(sh, idx)
     }
 
@@ -399,6 +445,9 @@ pub(super) fn barrier_metadata(sh: &Shared, inner: &Inner) -> Result<()> {
     let barrier = |map: &MetaMap, off, n| sh.seam.barrier_meta(map, off, n);
     for off in COPY_OFF {
         barrier(&sh.seam.header, off, superblock::NBYTES as u64)?;
+    }
+    if planted!(WordsTrustedAfterKill) {
+        return Ok(());
     }
     for s in &inner.catalog.segments {
         barrier(&s.map, s.off, crate::format::segment::HEADER_NBYTES + 8 * u64::from(s.slots))?;
@@ -512,8 +561,16 @@ impl ObjectWork {
     fn finish(&self, sh: &Shared, (idx, live): &(u32, Live)) -> Result<bool> {
         // B1 without the mutex: other work goes on.
         let mut done = Ok(());
+        if planted!(DBeforeB1) {
+            let mut inner = sh.lock_open()?;
+            if let Some((word, now)) = inner.live_with_word(*idx)? {
+                inner.set_durable(sh, *idx, word, now.which)?;
+            }
+        }
         for e in resolve::extents(&live.body) {
-            done = done.and_then(|()| sh.seam.barrier_data(e.off, e.nbytes));
+            if !planted!(NoB1) {
+                done = done.and_then(|()| sh.seam.barrier_data(e.off, e.nbytes));
+            }
         }
         // A loss met by B1 is told as such.
         let mut inner = sh.lock_open_for_elements()?;
@@ -532,6 +589,9 @@ impl ObjectWork {
             {
                 let done = inner.set_durable(sh, *idx, word, live.which);
                 inner.barrier(sh, done).map(|()| true)
+            }
+            Some((word, now)) if planted!(DForChangedBody) => {
+                inner.set_durable(sh, *idx, word, now.which).map(|()| true)
             }
             Some(_) => Ok(false),
             None => Err(self.target.destroyed_error()),

@@ -1,137 +1,17 @@
-//! Crash images: what a machine crash or a process death may leave of a store's file, and whether that is acceptable.
-//!
-//! The model of the disk: a file of 4 KiB pages and a length. Of each page any version since its last barrier may be the one on disk,
-//! independently of all others; likewise the length. [`Recorder`] watches the seam and keeps those versions; at every event that could
-//! matter it sets down a [`Point`]: the disk as it might be, and what the caller had been promised by then ([`Expect`]). [`check`]
-//! builds one image of a point, opens it as a machine that was rebooted would, and holds it against the promises.
+//! Crash images of scripted stores: the disk, its images and the observer are those of labs/crash; here is what was promised ([`Expect`]), name
+//! by name and reference by reference, and how one image is held against it ([`check`]): opened as a machine that was rebooted would, through
+//! recovery, new work and a second crash.
 
 use super::{assert_code, booted, read, try_open};
-use rfmalloc_core::{Code, Dtype, Event, Observer, Store};
-use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io;
-use std::os::unix::fs::FileExt;
+use rfmalloc_core::{Code, Dtype, Store};
+use rfmalloc_lab_crash::recorder;
+use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
-const PAGE: usize = 4096;
-/// The pages of the two copies.
-const SUPERBLOCKS: [u64; 2] = [0, 4];
-type Page = Arc<[u8]>;
-
-/// A file with everything of it that may be on disk, oldest first.
-#[derive(Clone)]
-pub struct Disk {
-    pages: BTreeMap<u64, Vec<Page>>,
-    lens: Vec<u64>,
-}
-
-/// Which versions an image takes.
-#[derive(Clone, Copy, Debug)]
-pub enum Pick {
-    /// Nothing since the last barriers.
-    Old,
-    /// Everything: the page cache. With the same boot, a process death.
-    New,
-    /// Any mixture, by seed.
-    Mix(u64),
-}
-
-/// `SplitMix64` (Steele, Lea, Flood).
-pub struct Random(pub u64);
-
-impl Random {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ z >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ z >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ z >> 31
-    }
-    pub fn below(&mut self, n: u64) -> u64 {
-        self.next() % n.max(1)
-    }
-}
-
-impl Disk {
-    /// The file as it stands, all of it durable.
-    pub fn of(path: &Path) -> Self {
-        let mut disk = Self { pages: BTreeMap::new(), lens: vec![std::fs::metadata(path).unwrap().len()] };
-        disk.capture(&File::open(path).unwrap());
-        disk.settle();
-        disk
-    }
-
-    /// Notes every page that differs from its newest version.
-    fn capture(&mut self, file: &File) {
-        let len = file.metadata().unwrap().len();
-        if self.lens.last() != Some(&len) {
-            self.lens.push(len);
-        }
-        let mut bytes = vec![0u8; len as usize];
-        file.read_exact_at(&mut bytes, 0).unwrap();
-        for (i, page) in bytes.chunks(PAGE).enumerate() {
-            match self.pages.get_mut(&(i as u64)) {
-                Some(v) if v.last().is_some_and(|p| **p == *page) => {}
-                Some(v) => v.push(page.into()),
-                None if page.iter().all(|b| *b == 0) => {}
-                // A page never seen before reads as zero on disk, unless this is the first look at all.
-                None => {
-                    let zero: Page = vec![0; PAGE].into();
-                    self.pages.insert(i as u64, vec![zero, page.into()]);
-                }
-            }
-        }
-        // What was cut off reads as zero if the file grows again.
-        let end = len / PAGE as u64;
-        for (_, v) in self.pages.range_mut(end..) {
-            if v.last().is_some_and(|p| p.iter().any(|b| *b != 0)) {
-                v.push(vec![0; PAGE].into());
-            }
-        }
-    }
-
-    fn settle(&mut self) {
-        for v in self.pages.values_mut() {
-            v.drain(..v.len() - 1);
-        }
-        self.lens.drain(..self.lens.len() - 1);
-    }
-
-    /// Writes one image.
-    pub fn write(&self, path: &Path, pick: Pick) {
-        let mut random = Random(if let Pick::Mix(seed) = pick { seed } else { 0 });
-        let mut choose = |n: usize| match pick {
-            Pick::Old => 0,
-            Pick::New => n - 1,
-            // Mostly the ends: a crash rarely finds the middle of many changes, and the ends contradict each other most.
-            Pick::Mix(_) => match random.below(4) {
-                0 => random.below(n as u64) as usize,
-                1 => 0,
-                _ => [0, n - 1][random.below(2) as usize],
-            },
-        };
-        let len = self.lens[choose(self.lens.len())];
-        let file = File::create(path).unwrap();
-        file.set_len(len).unwrap();
-        for (i, versions) in &self.pages {
-            let which = choose(versions.len());
-            let mut page = versions[which].to_vec();
-            // A superblock may tear between two versions.
-            if SUPERBLOCKS.contains(i) && which > 0 && matches!(pick, Pick::Mix(seed) if seed % 3 == 0) {
-                page[256..].copy_from_slice(&versions[which - 1][256..]);
-            }
-            if (i + 1) * PAGE as u64 <= len {
-                file.write_all_at(&page, i * PAGE as u64).unwrap();
-            }
-        }
-    }
-
-    /// How many pages have more than one version.
-    pub fn undecided(&self) -> usize {
-        self.pages.values().filter(|v| v.len() > 1).count()
-    }
-}
+pub use rfmalloc_lab_crash::disk::{Disk, Pick};
+pub use rfmalloc_lab_crash::random::Random;
+pub use rfmalloc_lab_crash::recorder::Capture;
 
 /// A thing the caller can ask for again.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -213,153 +93,12 @@ impl Expect {
     }
 }
 
-/// A moment at which the process or the machine may stop.
-#[derive(Clone)]
-pub struct Point {
-    pub disk: Disk,
-    pub expect: Expect,
-    /// Which event came next.
-    pub label: String,
-}
+pub type Point = recorder::Point<Expect>;
+pub type Recorder = recorder::Recorder<Expect>;
 
-#[derive(Default)]
-struct State {
-    file: Option<File>,
-    disk: Option<Disk>,
-    points: Vec<Point>,
-    every_store: bool,
-    paused: bool,
-}
-
-type Hook = Box<dyn FnOnce() + Send>;
-
-/// The observer that keeps page versions and sets down points.
-#[derive(Default)]
-pub struct Recorder {
-    state: Mutex<State>,
-    pub expect: Mutex<Expect>,
-    hook: Mutex<Option<Hook>>,
-    stash: Mutex<HashMap<std::thread::ThreadId, Vec<Disk>>>,
-}
-
-impl Recorder {
-    /// Watches the file at `path`; `disk`: what is known of it from before, else it is taken to be durable.
-    pub fn new(path: &Path, disk: Option<Disk>) -> Arc<Self> {
-        let recorder = Self::default();
-        {
-            let mut s = recorder.state.lock().unwrap();
-            s.file = Some(File::open(path).unwrap());
-            let mut known = disk.unwrap_or_else(|| Disk::of(path));
-            known.capture(s.file.as_ref().unwrap());
-            s.disk = Some(known);
-        }
-        Arc::new(recorder)
-    }
-
-    /// A point after every single store too, not only where a barrier follows: for process deaths.
-    pub fn every_store(&self) {
-        self.state.lock().unwrap().every_store = true;
-    }
-
-    /// Between the two, versions are not kept (a long preparation), only the last one.
-    pub fn pause(&self, paused: bool) {
-        self.state.lock().unwrap().paused = paused;
-        self.point("resumed");
-    }
-
-    /// Runs inside the next whole-file sync, after its start and before its end.
-    pub fn during_sync(&self, hook: Hook) {
-        *self.hook.lock().unwrap() = Some(hook);
-    }
-
-    /// Sets down a point.
-    pub fn point(&self, label: &str) {
-        let expect = self.expect.lock().unwrap().clone();
-        let mut s = self.state.lock().unwrap();
-        if s.paused {
-            return;
-        }
-        let State { file, disk, points, .. } = &mut *s;
-        let (Some(file), Some(disk)) = (file, disk) else { return };
-        disk.capture(file);
-        points.push(Point { disk: disk.clone(), expect, label: label.to_owned() });
-    }
-
-    pub fn take_points(&self) -> Vec<Point> {
-        std::mem::take(&mut self.state.lock().unwrap().points)
-    }
-
-    /// The disk as it might be now.
-    pub fn disk(&self) -> Disk {
-        let mut s = self.state.lock().unwrap();
-        let State { file, disk, .. } = &mut *s;
-        let disk = disk.as_mut().unwrap();
-        disk.capture(file.as_ref().unwrap());
-        disk.clone()
-    }
-
-    fn start_barrier(&self) {
-        let now = self.disk();
-        self.stash.lock().unwrap().entry(std::thread::current().id()).or_default().push(now);
-    }
-
-    /// Of the pages concerned, what was there when the barrier started is the oldest version left.
-    fn end_barrier(&self, range: std::ops::Range<u64>) {
-        let started = self.stash.lock().unwrap().get_mut(&std::thread::current().id()).and_then(Vec::pop);
-        let Some(started) = started else { return };
-        let mut s = self.state.lock().unwrap();
-        let Some(disk) = &mut s.disk else { return };
-        let pages = range.start / PAGE as u64..range.end.div_ceil(PAGE as u64);
-        for (i, versions) in disk.pages.range_mut(pages) {
-            let then = started.pages.get(i).and_then(|v| v.last());
-            if let Some(at) = then.and_then(|p| versions.iter().position(|v| Arc::ptr_eq(v, p))) {
-                versions.drain(..at);
-            }
-        }
-        // A barrier on bytes beyond the old end makes the new length durable with them.
-        if range.end > disk.lens[0]
-            && let Some(at) = started.lens.last().and_then(|l| disk.lens.iter().rposition(|x| x == l))
-        {
-            disk.lens.drain(..at);
-        }
-    }
-}
-
-impl Observer for Recorder {
-    fn before(&self, event: Event) -> io::Result<()> {
-        match event {
-            Event::Barrier { .. } | Event::SyncAll => {
-                self.point(&format!("before {event:?}"));
-                self.start_barrier();
-                if event == Event::SyncAll {
-                    let hook = self.hook.lock().unwrap().take();
-                    if let Some(hook) = hook {
-                        hook();
-                    }
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn after(&self, event: Event) {
-        match event {
-            Event::Barrier { off, nbytes } => self.end_barrier(off..off + nbytes),
-            Event::SyncAll => self.end_barrier(0..u64::MAX - PAGE as u64),
-            _ => {
-                let (paused, every) = {
-                    let s = self.state.lock().unwrap();
-                    (s.paused, s.every_store)
-                };
-                if every {
-                    self.point(&format!("after {event:?}"));
-                } else if !paused {
-                    drop(self.disk());
-                }
-            }
-        }
-    }
+/// Writes one image.
+pub fn write_image(disk: &Disk, path: &Path, pick: Pick) {
+    disk.image(pick).write(path).unwrap();
 }
 
 fn look(store: &Store, subject: &Subject) -> Result<Value, String> {
@@ -486,8 +225,8 @@ pub fn check_points(points: &[Point], mixes: u64) {
         }
         for (pick, cut) in picks {
             let path = dir.path().join("image.fm");
-            point.disk.write(&path, pick);
-            if let Err(why) = check(&path, &point.expect, cut) {
+            write_image(&point.disk, &path, pick);
+            if let Err(why) = check(&path, &point.told, cut) {
                 let end = if cut { "power cut" } else { "process death" };
                 panic!("{end}, point {i} of {} ({}), {pick:?}: {why}", points.len(), point.label);
             }
@@ -504,8 +243,8 @@ pub fn first_failure(points: &[Point], mixes: u64) -> Option<String> {
         let mixed = (0..mixes).map(|k| Pick::Mix(i as u64 * 7919 + k));
         for pick in [Pick::New, Pick::Old].into_iter().chain(mixed) {
             let path = dir.path().join("image.fm");
-            point.disk.write(&path, pick);
-            if let Err(why) = check(&path, &point.expect, true) {
+            write_image(&point.disk, &path, pick);
+            if let Err(why) = check(&path, &point.told, true) {
                 return Some(why);
             }
         }

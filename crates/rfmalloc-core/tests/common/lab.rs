@@ -1,10 +1,11 @@
 //! A store under observation: every act is announced to the expectations before it runs and acknowledged when it returns.
 
-use super::images::{Expect, Point, Recorder, Subject, look_at_all};
+use super::images::{Capture, Expect, Point, Recorder, Subject, look_at_all, write_image};
 use super::{BOOT, booted, bytes, folder, open};
 use rfmalloc_core::{Dtype, OpenOptions, Result, Store};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, MutexGuard};
 use tempfile::TempDir;
 
@@ -50,10 +51,11 @@ impl Lab {
         expect: Expect,
         options: &OpenOptions,
     ) -> Self {
-        let recorder = Recorder::new(&path, point.map(|p| p.disk.clone()));
-        *recorder.expect.lock().unwrap() = expect;
+        let recorder = Recorder::new(point.map(|p| p.disk.clone()), expect, 1);
         let options = OpenOptions { observer: Some(recorder.clone()), ..options.clone() };
         let store = Arc::new(open(&path, &options));
+        recorder.capture(Capture::Barriers);
+        recorder.watch_all();
         Self { dir, path, store, recorder, named: Arc::default() }
     }
 
@@ -70,8 +72,8 @@ impl Lab {
     fn after(point: &Point, pick: super::images::Pick, boot: [u8; 16]) -> Self {
         let dir = Arc::new(folder());
         let path = dir.path().join("after.fm");
-        point.disk.write(&path, pick);
-        let mut expect = point.expect.clone();
+        write_image(&point.disk, &path, pick);
+        let mut expect = point.told.clone();
         let same_boot = boot == BOOT;
         let lab = Self::at(dir, path, same_boot.then_some(point), Expect::default(), &booted(boot));
         let seen = look_at_all(&lab.store, &expect).unwrap();
@@ -105,7 +107,7 @@ impl Lab {
             let now = expect.now();
             expect.synced(now);
         }
-        *lab.recorder.expect.lock().unwrap() = expect;
+        *lab.expect() = expect;
         lab
     }
 
@@ -114,7 +116,7 @@ impl Lab {
     }
 
     pub fn expect(&self) -> MutexGuard<'_, Expect> {
-        self.recorder.expect.lock().unwrap()
+        self.recorder.book()
     }
 
     fn finish<T>(&self, result: Result<T>, act: &str) -> Result<T> {
@@ -159,12 +161,21 @@ impl Lab {
                 e.will_be(ref_of(old), None);
             }
         }
-        let made = super::replace(&self.store, name, seed, n).map(|h| (h.facts().id, h.facts().generation));
+        let made = self.replace_with(name, &b, n);
         if let Ok(r) = made {
             self.expect().will_be(ref_of(r), Some(&b));
             self.named().insert(name.to_owned(), (r, b));
         }
         self.finish(made, "replace")
+    }
+
+    /// As [`super::replace`], and what is written in place is announced.
+    fn replace_with(&self, name: &str, bytes: &[u8], n: u64) -> Result<Ref> {
+        let mut handle = self.store.reserve(Dtype::Integer, n, false)?;
+        super::write(&handle, bytes)?;
+        self.recorder.wrote(handle.facts().off, bytes.len() as u64);
+        self.store.commit(&mut handle, Some(name), true)?;
+        Ok((handle.facts().id, handle.facts().generation))
     }
 
     pub fn destroy(&self, name: &str) {
@@ -213,11 +224,23 @@ impl Lab {
     }
 
     /// A sync during which `work` runs, after its numbers were taken.
-    pub fn sync_during(&self, work: impl FnOnce(&Self) + Send + 'static) {
-        let lab = self.clone();
-        self.recorder.during_sync(Box::new(move || work(&lab)));
-        self.sync();
-        // The hook's clone went with it.
+    pub fn sync_during(&self, work: impl FnOnce(&Self)) {
+        let (reached, at_barrier) = channel();
+        let (go, gone) = channel();
+        self.recorder.hold(reached, gone, None);
+        let (act, store) = (self.expect().now(), self.store.clone());
+        let sync = std::thread::spawn(move || store.sync());
+        at_barrier.recv().unwrap();
+        work(self);
+        drop(go);
+        sync.join().unwrap().unwrap();
+        self.expect().synced(act);
+        self.recorder.point("after sync");
+    }
+
+    /// A point at every event, not only where a barrier follows: for process deaths.
+    pub fn every_store(&self) {
+        self.recorder.capture(Capture::Always);
     }
 
     /// Makes one object durable.
@@ -238,7 +261,6 @@ impl Lab {
 
     /// The moment now.
     pub fn now(&self) -> Point {
-        let expect = self.expect().clone();
-        Point { disk: self.recorder.disk(), expect, label: "now".into() }
+        self.recorder.now()
     }
 }
