@@ -6,9 +6,10 @@ import { add, closingLine, run, zero } from './tally.mjs'
 const root = fileURLToPath(new URL('..', import.meta.url))
 const ava = 'node_modules/ava/entrypoints/cli.mjs'
 
+// Rust: the default members only. Built with the labs, the core would have their planted faults in it.
 const suites = {
   c: rest => run('plain', 'bash', ['crates/fmalloc-sys/ctest/run.sh', ...rest], { cwd: root }),
-  rust: rest => run('cargo', 'cargo', ['test', '--workspace', ...rest], { cwd: root }),
+  rust: rest => run('cargo', 'cargo', ['test', ...rest], { cwd: root }),
   ava: rest => run('tap', process.execPath, [ava, '--tap', ...rest], { cwd: root }),
 }
 
