@@ -42,10 +42,15 @@ pub fn read(handle: &Handle) -> Result<Bytes, String> {
 
 /// Writes element bytes in place at `start`, as a view does.
 pub fn write(handle: &Handle, start: u64, bytes: &[u8]) -> Result<(), rfmalloc_core::Error> {
-    let pin = handle.pin(start, bytes.len() as u64)?;
-    // SAFETY: as above.
-    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), pin.ptr(), bytes.len()) }
+    write_pin(&handle.pin(start, bytes.len() as u64)?, bytes);
     Ok(())
+}
+
+/// Writes the bytes under a pin.
+pub fn write_pin(pin: &Pin, bytes: &[u8]) {
+    assert!(bytes.len() as u64 <= pin.nbytes());
+    // SAFETY: as above, and inside the pin's range.
+    unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), pin.ptr(), bytes.len()) }
 }
 
 /// Everything that is there.

@@ -518,7 +518,7 @@ impl Model {
                 (Is::Live { name, .. }, Some(seen)) => name == seen,
                 _ => false,
             };
-            let may_die = o.may_die || window.iter().any(|s| s.is == Is::Absent);
+            let may_die = o.may_die || window.iter().any(|s| s.is == Is::Absent && s.act > 0);
             let found = window.iter().rfind(matching).cloned();
             // The naming keeps its place among the namings.
             let first = window.iter().filter(matching).map(|s| s.naming.0).min().unwrap_or(act);

@@ -1,7 +1,7 @@
 //! Several threads at one store, each with names and objects of its own, under one recorder: every image is held against all promises.
 
 use crate::disk::Pick;
-use crate::look::{text, write};
+use crate::look::{text, write_pin};
 use crate::model::{Bytes, End, Is, Model, Name, Ref};
 use crate::random::Random;
 use crate::recorder::{Capture, Recorder};
@@ -193,12 +193,13 @@ impl Worker<'_> {
         let mut words = Random(self.random.next());
         let new: Bytes =
             (0..old.len() / 8).flat_map(|_| words.next().to_le_bytes()).collect::<Vec<u8>>().into();
+        let pin = handle.pin(0, new.len() as u64).map_err(text)?;
         self.tell(|m| {
             m.will_write(r, new.clone());
             // Under the models' lock, so that nobody's event reads a page of half-written words: a sector is stored at once.
-            write(&handle, 0, &new)
-        })
-        .map_err(text)?;
+            write_pin(&pin, &new);
+        });
+        drop(pin);
         self.rec.wrote(handle.facts().off, new.len() as u64);
         self.tell(Model::done);
         Ok(())
