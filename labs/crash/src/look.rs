@@ -47,6 +47,9 @@ pub fn write(handle: &Handle, start: u64, bytes: &[u8]) -> Result<(), rfmalloc_c
 }
 
 /// Writes the bytes under a pin.
+///
+/// # Panics
+/// The pin is shorter.
 pub fn write_pin(pin: &Pin, bytes: &[u8]) {
     assert!(bytes.len() as u64 <= pin.nbytes());
     // SAFETY: as above, and inside the pin's range.
