@@ -1,7 +1,7 @@
 //! The model of the disk: of each 4 KiB page every version stored since its last barrier, and the lengths of the file likewise.
 //!
 //! Any of the versions may be the one on the disk, page by page, and inside a page sector by sector (512 bytes): a crash image is one
-//! choice. A barrier leaves of its pages what was there when it started and what came after. A barrier that *failed* leaves them stuck:
+//! choice. The two superblocks tear inside their sector too: the copies are there for drives that cut even a sector. A barrier leaves of its pages what was there when it started and what came after. A barrier that *failed* leaves them stuck:
 //! Linux takes them for clean, so a later barrier that succeeds says nothing about them until they are stored to again.
 
 use crate::random::Random;
@@ -19,6 +19,9 @@ use std::sync::{Arc, OnceLock};
 pub const PAGE: usize = 4096;
 /// Bytes that reach the disk in one piece.
 pub const SECTOR: usize = 512;
+
+/// The pages that hold a superblock, in their first sector.
+const SUPERBLOCKS: [usize; 2] = [0, 4];
 
 /// One version of a page.
 pub type Page = Arc<[u8; PAGE]>;
@@ -212,7 +215,7 @@ impl Disk {
         let mut changed = Vec::new();
         for i in stuck {
             let Some(o) = self.open.remove(&i) else { continue };
-            let page = choose_page(&o.versions, Bias::of(random), random);
+            let page = choose_page(i, &o.versions, Bias::of(random), random);
             changed.push(((i * PAGE) as u64, Arc::clone(&page)));
             self.settled[i] = page;
         }
@@ -247,7 +250,7 @@ impl Disk {
             settled[*i] = match pick {
                 Pick::Old => Arc::clone(&o.versions[0]),
                 Pick::New => Arc::clone(&o.versions[o.versions.len() - 1]),
-                Pick::Mix(_) => choose_page(&o.versions, bias, &mut random),
+                Pick::Mix(_) => choose_page(*i, &o.versions, bias, &mut random),
                 Pick::Nth(_) => Arc::clone(&o.versions[digit(&mut rest, o.versions.len())]),
             };
         }
@@ -354,7 +357,7 @@ impl Bias {
 }
 
 /// A version, or a page whose sectors are each of some version.
-fn choose_page(versions: &[Page], bias: Bias, random: &mut Random) -> Page {
+fn choose_page(i: usize, versions: &[Page], bias: Bias, random: &mut Random) -> Page {
     let which = bias.choose(versions.len(), random);
     if !bias.torn || random.one_in(2) {
         return Arc::clone(&versions[which]);
@@ -363,6 +366,11 @@ fn choose_page(versions: &[Page], bias: Bias, random: &mut Random) -> Page {
     for (k, sector) in page.chunks_mut(SECTOR).enumerate() {
         let other = &versions[bias.choose(versions.len(), random)];
         sector.copy_from_slice(&other[k * SECTOR..][..SECTOR]);
+    }
+    if SUPERBLOCKS.contains(&i) && random.one_in(2) {
+        let other = &versions[bias.choose(versions.len(), random)];
+        let cut = random.below(SECTOR as u64) as usize;
+        page[cut..SECTOR].copy_from_slice(&other[cut..SECTOR]);
     }
     Arc::new(page)
 }

@@ -41,13 +41,7 @@ const TABLE: &[(Planted, &str, Expect)] = &[
     (Planted::NoB2, "rule 13, hole 5: D without its own barrier", Caught),
     (Planted::DBeforeB1, "rule 13: D before the barrier of the body", Caught),
     (Planted::OnlyDurableBodyOverwritten, "rule 8: the only durable body is written over", Caught),
-    (
-        Planted::SuperblockToTheSameCopy,
-        "rule 5: always the same copy",
-        Equivalent(
-            "a superblock is one sector, and a sector reaches the disk whole: one copy would do; two are for damage",
-        ),
-    ),
+    (Planted::SuperblockToTheSameCopy, "rule 5: always the same copy", Caught),
     (Planted::NoSuperblockBarrier, "rule 5: no barrier", Caught),
     (Planted::SuperblockBeforeSync, "rule 12: synced_seq before the bytes", Caught),
     (Planted::NumbersTakenAfterSync, "rule 12: N taken after the barrier", With(Lean::Syncs)),
