@@ -9,7 +9,8 @@ out=$(mktemp -d "${TMPDIR:-/tmp}/rfmalloc-planted.XXXXXX")
 trap 'rm -rf "$out"' EXIT
 mkdir "$out/labs"
 cp -r Cargo.toml Cargo.lock crates "$out/"
-cp -r labs/hostile "$out/labs/"
+# The core is tested with labs/crash, so cargo wants to see it.
+cp -r labs/hostile labs/crash "$out/labs/"
 rm -rf "$out/labs/hostile/fuzz" "$out/labs/hostile/corpus"
 mkdir "$out/labs/hostile/corpus"
 touch "$out/labs/README.md"

@@ -6,8 +6,15 @@ import { isMainThread, parentPort, Worker, workerData } from 'node:worker_thread
 import * as fm from '../../../dist/index.js'
 import { actor, logTo } from './acts.mjs'
 
+/** Places in the gate: threads begin; the trigger is pulled; from here on, one for each thread: it is being ended. */
+const [BEGIN, PULL, ENDING] = [0, 1, 2]
+
 const { job, thread, gate } = isMainThread
-  ? { job: JSON.parse(process.argv[2]), thread: 0, gate: new Int32Array(new SharedArrayBuffer(8)) }
+  ? {
+      job: JSON.parse(process.argv[2]),
+      thread: 0,
+      gate: new Int32Array(new SharedArrayBuffer(4 * (ENDING + 16))),
+    }
   : workerData
 const { death } = job
 const log = logTo(job.logs[thread])
@@ -26,14 +33,30 @@ function begin() {
   })
 }
 
-/** Runs `act`; an error that it meets is a finding. Node ends a terminated worker without coming here. */
+/**
+ * Runs `act`; an error that it meets is a finding, unless the thread is being ended: for an instant Node lets such a thread go on although
+ * native calls cannot answer it any more, and they give undefined.
+ */
 function told(act) {
   try {
     act()
   } catch (error) {
-    log({ error: `${error?.code} ${error?.stack}` })
+    if (Atomics.load(gate, ENDING + thread) === 0) log({ error: `${error?.code} ${error?.stack}` })
     throw error
   }
+}
+
+/** Says that these threads are being ended. */
+function ending(threads) {
+  for (const one of threads) Atomics.store(gate, ENDING + one, 1)
+}
+
+const everyThread = Array.from({ length: job.threads }, (_, i) => i)
+
+/** Ends the process and its workers. */
+function exit() {
+  ending(everyThread)
+  process.exit(0)
 }
 
 function forEver(me) {
@@ -52,7 +75,7 @@ async function trigger() {
   const code = `
     const { workerData: { gate, micros }, parentPort } = require('node:worker_threads')
     parentPort.postMessage('here')
-    Atomics.wait(gate, 1, 0)
+    Atomics.wait(gate, ${PULL}, 0)
     const end = process.hrtime.bigint() + BigInt(micros * 1000)
     while (process.hrtime.bigint() < end);
     process.kill(process.pid, 'SIGKILL')`
@@ -60,16 +83,16 @@ async function trigger() {
   worker.unref()
   await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
   return () => {
-    Atomics.store(gate, 1, 1)
-    Atomics.notify(gate, 1)
+    Atomics.store(gate, PULL, 1)
+    Atomics.notify(gate, PULL)
   }
 }
 
 /** Tells the one who may kill us, and lets the other threads begin. */
 function ready() {
   fs.writeSync(1, '.')
-  Atomics.store(gate, 0, 1)
-  Atomics.notify(gate, 0)
+  Atomics.store(gate, BEGIN, 1)
+  Atomics.notify(gate, BEGIN)
 }
 
 /** What the main thread does: it acts, and ends in the way of its job. */
@@ -84,9 +107,10 @@ const ENDINGS = {
   },
   exit(_me, pull) {
     pull()
-    process.exit(0)
+    exit()
   },
   beforeExit(_me, pull, workers) {
+    ending(everyThread.slice(1))
     for (const worker of workers) void worker.terminate()
     process.once('beforeExit', () => {
       pull()
@@ -96,11 +120,13 @@ const ENDINGS = {
   throw(_me, pull) {
     setImmediate(() => {
       pull()
+      ending(everyThread)
       throw new Error('as planned')
     })
   },
   async terminate(me, _pull, workers) {
     for (const worker of workers.slice(0, death.ends)) {
+      ending([workers.indexOf(worker) + 1])
       const gone = worker.terminate()
       for (let i = 0; i < 3; i++) told(me.step)
       await gone
@@ -110,7 +136,7 @@ const ENDINGS = {
   handled(me, pull) {
     process.on(death.signal, () => {
       pull()
-      process.exit(0)
+      exit()
     })
     ready()
     const turn = () => {
@@ -147,6 +173,6 @@ if (isMainThread) {
 } else {
   const me = begin()
   parentPort.postMessage('open')
-  Atomics.wait(gate, 0, 0)
+  Atomics.wait(gate, BEGIN, 0)
   forEver(me)
 }
