@@ -133,7 +133,9 @@ const TABLE: &[(Planted, &str, Expect)] = &[
     (
         Planted::OneCopyAtClose,
         "rule 17: one copy is enough at close",
-        Equivalent("as above, one copy would do; recovery.rs flips every byte of either"),
+        Equivalent(
+            "no crash harms the newer copy, since the older is written over next; recovery.rs flips every byte of either",
+        ),
     ),
     (Planted::CreationSuperblockFirst, "rule 18: superblocks before the segment", InCreation),
     (Planted::CreationLinkedUnsynced, "rule 18: linked before it is on disk", InCreation),
