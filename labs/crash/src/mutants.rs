@@ -82,7 +82,7 @@ const TABLE: &[(Planted, &str, Expect)] = &[
         With(Lean::Names),
     ),
     (Planted::NoFallback, "rule 1: no other body", Caught),
-    (Planted::DeadBeforeDeadSeq, "rule 9: DEAD before dead_seq", Nightly(Lean::Kills, 1_000_000)),
+    (Planted::DeadBeforeDeadSeq, "rule 9: DEAD before dead_seq", With(Lean::Kills)),
     (Planted::LinkNotInB1, "rule 13: a new segment's link is not in B1", With(Lean::Segments)),
     (Planted::BootIdIgnored, "rule 1: every version counts after a power cut", Caught),
     (Planted::OldBootIdKept, "rule 5: the boot id is not renewed", Caught),
