@@ -90,6 +90,20 @@ fn impossible_capacity_is_a_damaged_field() {
     assert_code(try_open(&dir.path().join("new.fm"), &options), Code::Argument);
 }
 
+/// State bits that no store ever has at once, or that mean nothing, were believed: clean made the file look as nobody had touched it,
+/// poisoned beside it made a mere look at it write at its close.
+#[test]
+fn contradicting_state_bits_are_a_damaged_field() {
+    for state in [5u32, 7, 8, 9, 1 << 31, u32::MAX] {
+        let (_dir, path) = sample(1);
+        forge::put_superblock(&path, 108, &state.to_le_bytes());
+        let before = file_bytes(&path);
+        let e = assert_code(try_open(&path, &booted(BOOT)), Code::Corrupt);
+        assert_eq!(number(&e, "offset"), Some(108), "{e}");
+        assert!(file_bytes(&path) == before);
+    }
+}
+
 /// A file shorter than any store was refused without saying how long it must be.
 #[test]
 fn short_file_is_refused_with_both_lengths() {

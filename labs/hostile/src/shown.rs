@@ -30,6 +30,8 @@ pub struct Shown {
     pub names: Option<Vec<String>>,
     /// The object that each name leads to.
     pub by_name: BTreeMap<String, Option<u32>>,
+    /// Names of objects whose type is not read here: they hold the name all the same.
+    pub taken: BTreeSet<String>,
 }
 
 /// A long payload is read at its ends only.
@@ -157,7 +159,12 @@ fn names(store: &Store, shown: &mut Shown) -> Result<(), String> {
                 }
                 shown.by_name.insert(name, id);
             }
-            Err(e) => check_error("open by name", &e, &[Code::Corrupt, Code::Unsupported])?,
+            Err(e) => {
+                check_error("open by name", &e, &[Code::Corrupt, Code::Unsupported])?;
+                if e.code() == Code::Unsupported {
+                    shown.taken.insert(name);
+                }
+            }
         }
     }
     Ok(())
@@ -173,6 +180,9 @@ impl Shown {
         }
         for id in self.by_name.values().flatten() {
             out.remove(id);
+        }
+        for name in &self.taken {
+            out.extend(all.get(name).into_iter().flatten());
         }
         out
     }

@@ -212,6 +212,11 @@ impl Superblock {
         if sb.mode != MODE_PERSISTENT && sb.mode != MODE_SCRATCH {
             return Err(Fault::Field("mode", 104));
         }
+        // A store that is clean has nothing that failed, and who poisons it takes the mark of cleanness away.
+        let contradicts = sb.state & (CLEAN | POISONED) == CLEAN | POISONED;
+        if contradicts || sb.state & !(CLEAN | HELD_DISTRUST | POISONED) != 0 {
+            return Err(Fault::Field("state", 108));
+        }
         if sb.lease == 0 || sb.lease > super::slot::MAX_SEQ || sb.synced_seq >= sb.lease {
             return Err(Fault::Field("lease", 80));
         }
