@@ -38,8 +38,8 @@ static uint64_t word(bytes *b)
 /* A number worth trying: limits, neighbours of what was said before, or anything. */
 static uint64_t number(bytes *b, uint64_t lo, uint64_t hi, uint64_t last)
 {
-    static const uint64_t odd[] = {0, 64, 128, UINT64_MAX - 63, (uint64_t)1 << 63, (uint64_t)1 << 47,
-                                   UINT64_MAX, 1};
+    static const uint64_t odd[] = {
+        0, 64, 128, UINT64_MAX - 63, (uint64_t)1 << 63, (uint64_t)1 << 47, UINT64_MAX, 1};
     unsigned how = byte(b);
     switch (how & 7) {
     case 0: return odd[how >> 5];
@@ -63,7 +63,8 @@ static bool touch(fm_extent a, fm_extent b)
     return a.off < b.off + b.len && b.off < a.off + a.len;
 }
 
-static void conflict_is_true(const fm_conflict *c, const fm_extent *e, size_t n, uint64_t lo, uint64_t hi)
+static void conflict_is_true(const fm_conflict *c, const fm_extent *e, size_t n, uint64_t lo,
+                             uint64_t hi)
 {
     CHECK(c->id_a < n && memcmp(&c->a, &e[c->id_a], sizeof(c->a)) == 0);
     if (c->id_b == UINT64_MAX) {
@@ -93,7 +94,8 @@ static void covers(const fm *h, uint64_t lo, uint64_t hi)
     uint32_t kind;
     while (at < hi) {
         SAME(fm_next(h, at, &e, &kind), 0);
-        CHECK(e.off == at && e.len > 0 && e.len <= hi - at && kind >= FM_USED && kind <= FM_RETIRED);
+        CHECK(e.off == at && e.len > 0 && e.len <= hi - at && kind >= FM_USED &&
+              kind <= FM_RETIRED);
         sum[kind] += e.len;
         at += e.len;
     }
@@ -115,8 +117,10 @@ static void work(fm *h, bytes *b, const fm_extent *e, size_t n, uint64_t lo, uin
         switch (byte(b) % 8) {
         case 0:
         case 1: {
-            fm_req req = {.len = x.len, .align = byte(b) & 1 ? (uint64_t)64 << byte(b) % 40 : 0,
-                          .boundary = byte(b) & 1 ? (uint64_t)64 << byte(b) % 40 : 0, .flags = byte(b) % 4};
+            fm_req req = {.len = x.len,
+                          .align = byte(b) & 1 ? (uint64_t)64 << byte(b) % 40 : 0,
+                          .boundary = byte(b) & 1 ? (uint64_t)64 << byte(b) % 40 : 0,
+                          .flags = byte(b) % 4};
             error = fm_alloc(h, &req, &x, &zeroed);
             if (error == 0) {
                 CHECK(inside(x, lo, *hi) && x.len == req.len && zeroed <= x.len);

@@ -133,6 +133,7 @@ mod tests {
 
     /// Stores through a private window must not reach the file, and closing must not leave it a window on the file.
     #[test]
+    #[cfg_attr(miri, ignore = "Miri maps no files")]
     fn stores_through_an_alias_stay_private_and_closing_blanks_it() {
         let file = tempfile::tempfile().unwrap();
         file.set_len(1 << 20).unwrap();

@@ -139,10 +139,13 @@ impl Inner {
         let trust = self.trust();
         let mut changes: Vec<(u32, Word)> = Vec::new();
         let mut scan = |idx: u32, raw: u64| {
-            if planted!(RecoveryDoesNotWrite) || (raw == 0 && planted!(RecoveryKeepsZeroWords)) {
+            if planted!(RecoveryDoesNotWrite) {
                 return true;
             }
             if raw == 0 {
+                if planted!(RecoveryKeepsZeroWords) {
+                    return true;
+                }
                 // Lost or skipped; from the next sync on a zero word here would count as damage.
                 changes.push((idx, Word::free(0)));
                 return true;
