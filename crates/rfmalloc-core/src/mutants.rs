@@ -88,6 +88,7 @@ mod on {
         PoisonMarkNotWritten,
         FailedBarrierIgnored,
         HeaderForgotten,
+        HeaderNotWrittenAgain,
         PoisonBelieved,
         FileLenNotSynced,
         ZeroingSkipped,

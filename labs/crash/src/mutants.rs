@@ -142,6 +142,11 @@ const TABLE: &[(Planted, &str, Expect)] = &[
     (Planted::PoisonMarkNotWritten, "rule 19: no mark", With(Lean::Faults)),
     (Planted::FailedBarrierIgnored, "rule 19: a sync completes over a failed barrier", With(Lean::Faults)),
     (Planted::HeaderForgotten, "rule 19: the mark is forgotten with the cache", With(Lean::Faults)),
+    (
+        Planted::HeaderNotWrittenAgain,
+        "rule 19: recovery decides by a superblock that only the cache has",
+        Nightly(Lean::Faults, 1_000_000),
+    ),
     (Planted::PoisonBelieved, "rule 19: the mark is not heeded", With(Lean::Faults)),
     (
         Planted::FileLenNotSynced,

@@ -61,6 +61,10 @@ impl Inner {
                 HEADER_BYTES,
             ));
         }
+        if self.sb.state & POISONED != 0 && !planted!(HeaderNotWrittenAgain) {
+            let again = self.write_header_again(sh);
+            self.barrier(sh, again)?;
+        }
         let a = if planted!(CacheTrustedAfterKill) { Ok(()) } else { barrier_metadata(sh, self) };
         self.barrier(sh, a)?;
         let was_trusted = self.same_boot;
@@ -132,6 +136,16 @@ impl Inner {
             true
         });
         highest
+    }
+
+    /// Rule 19: what the header says comes to be on disk before anything is decided by it: where its barrier had failed, only the cache
+    /// has it, and no barrier writes a page that nobody stored to since. The doubtful copy first (`sb_target`), while the other is whole;
+    /// then that one, so that writing either once more loses nothing. Still marked: if it ends here, the next open does the same.
+    fn write_header_again(&mut self, sh: &Shared) -> Result<()> {
+        // Where one copy was lost, both are whole from here on: what it may have leased stands in them.
+        self.sb.lease = self.sb.lease.max(self.next_seq);
+        self.write_superblock(sh)?;
+        self.write_superblock(sh)
     }
 
     /// Rule 3b: what a machine crash left is decided once and written, so that it cannot be decided otherwise later.

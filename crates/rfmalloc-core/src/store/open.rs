@@ -580,7 +580,8 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
         && (!poisoned || planted!(PoisonBelieved));
     let limit = limit(options, sb.capacity).min(region.reserved());
     let mut inner = Inner {
-        sb_target: 1 - newer,
+        // A marked copy need not be on disk, and the other then is the only good one.
+        sb_target: if poisoned && both { newer } else { 1 - newer },
         same_boot,
         was_unclean: !clean,
         one_copy: !both,
