@@ -61,7 +61,7 @@ impl Inner {
                 HEADER_BYTES,
             ));
         }
-        if self.sb.state & POISONED != 0 && !planted!(HeaderNotWrittenAgain) {
+        if self.header_doubtful && !planted!(HeaderNotWrittenAgain) {
             let again = self.write_header_again(sh);
             self.barrier(sh, again)?;
         }

@@ -118,6 +118,8 @@ pub(crate) struct Inner {
     /// The superblock as last written; the next write changes it and goes to copy `sb_target` (rule 5).
     sb: Superblock,
     sb_target: usize,
+    /// A barrier failed in this boot: the copy that counts may be in the cache only (rule 19).
+    header_doubtful: bool,
     /// Every version in the file counts (rule 1): same boot, clean, or recovered.
     same_boot: bool,
     /// The file was not closed cleanly before this open.

@@ -576,12 +576,14 @@ fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> Result<Arc<
         })?;
     }
     let clean = sb.state & superblock::CLEAN != 0;
+    let rebooted = boot_id.is_some_and(|id| id != sb.boot_id);
     let same_boot = (clean || boot_id == Some(sb.boot_id) || planted!(BootIdIgnored))
         && (!poisoned || planted!(PoisonBelieved));
     let limit = limit(options, sb.capacity).min(region.reserved());
     let mut inner = Inner {
-        // A marked copy need not be on disk, and the other then is the only good one.
-        sb_target: if poisoned && both { newer } else { 1 - newer },
+        // A copy marked in this boot need not be on disk, and the other then is the only good one.
+        sb_target: if poisoned && both && !rebooted { newer } else { 1 - newer },
+        header_doubtful: poisoned && !rebooted,
         same_boot,
         was_unclean: !clean,
         one_copy: !both,
