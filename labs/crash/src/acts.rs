@@ -439,18 +439,25 @@ impl World {
         let act = self.rec.tell(|m| m.now());
         self.say(|| format!("sync of {act} acts, held open"));
         let store = self.store();
-        let done = self.held_open(None, move || store.sync(), work)?;
+        let (done, may_succeed) = self.held_open(None, move || store.sync(), work)?;
         self.say(|| "   sync goes on".into());
+        if done.is_ok() && may_succeed {
+            self.rec.tell(|m| m.synced(act));
+            return Ok(());
+        }
         self.synced(act, done, false)
     }
 
-    /// Runs `act` on another thread up to its barrier, then `work`, then the rest of `act`.
+    /// Runs `act` on another thread up to its barrier, then `work`, then the rest of `act`. Also whether `act` may succeed on the store that
+    /// `work` has left poisoned: work that waits for the very act it falls into (a full store waits for the sync under way, then makes its
+    /// own) is gone on with when the act has returned, so the barrier that failed can be a later one. Nothing is promised then that a failed
+    /// barrier could have taken: only an act all of whose barriers ended before the first failure may.
     fn held_open<T: Send + 'static>(
         &mut self,
         off: Option<u64>,
         act: impl FnOnce() -> T + Send + 'static,
         work: impl FnOnce(&mut Self) -> Outcome,
-    ) -> Result<T, String> {
+    ) -> Result<(T, bool), String> {
         let (reached, at_barrier) = mpsc::channel();
         let (go, gone) = mpsc::channel();
         let rec = Arc::clone(&self.rec);
@@ -458,13 +465,14 @@ impl World {
         let thread = std::thread::spawn(move || {
             let done = act();
             rec.release();
-            done
+            (done, !rec.is_touched_by_failure())
         });
         let worked = if at_barrier.recv().is_ok() { work(self) } else { Ok(()) };
         drop(go);
         let done = thread.join().map_err(|_| "a thread panicked".to_owned());
         worked?;
-        done
+        let (done, was_before) = done?;
+        Ok((done, was_before && self.poisoned))
     }
 
     fn harden(&mut self) -> Outcome {
@@ -513,7 +521,7 @@ impl World {
         self.say(|| format!("sync of {r:?}, held open"));
         let acts = 1 + self.random.below(3);
         let sync = move || store.open_id(r.0, r.1).and_then(|h| store.sync_object(&h));
-        let done = self.held_open(Some(facts.off), sync, |world| {
+        let (done, may_succeed) = self.held_open(Some(facts.off), sync, |world| {
             for _ in 0..acts {
                 if world.poisoned {
                     continue;
@@ -530,6 +538,10 @@ impl World {
             Ok(())
         })?;
         self.say(|| "   sync of one goes on".into());
+        if done.is_ok() && may_succeed {
+            // Which of the versions it met is open: the work went on behind it.
+            return Ok(());
+        }
         self.hardened(r, versions, done, false)
     }
 

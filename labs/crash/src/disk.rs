@@ -209,9 +209,12 @@ impl Disk {
     }
 
     /// The cache forgets clean pages from `off` on: of a stuck one any version is read from the disk now. Returns the pages that changed.
+    /// Pages beyond the end, which a cut has left undecided, are in no cache: nothing is read of them, and they stay as they are.
     pub fn forget(&mut self, off: u64, random: &mut Random) -> Vec<(u64, Page)> {
+        let end = (self.len() as usize).div_ceil(PAGE);
+        let from = (off as usize / PAGE).min(end);
         let stuck: Vec<usize> =
-            self.open.range(off as usize / PAGE..).filter(|(_, o)| o.stuck).map(|(i, _)| *i).collect();
+            self.open.range(from..end).filter(|(_, o)| o.stuck).map(|(i, _)| *i).collect();
         let mut changed = Vec::new();
         for i in stuck {
             let Some(o) = self.open.remove(&i) else { continue };

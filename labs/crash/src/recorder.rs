@@ -103,6 +103,10 @@ struct State<B> {
     random: Random,
     fault: Option<Fault>,
     failed: u64,
+    /// A barrier or sync has failed in this life.
+    barrier_failed: bool,
+    /// Threads whose barrier that was, or of which one has ended since.
+    touched: Vec<ThreadId>,
     events: u64,
     linked: bool,
     broken: Option<String>,
@@ -153,6 +157,8 @@ impl<B: Clone + Send> Recorder<B> {
                 random: Random(seed),
                 fault: None,
                 failed: 0,
+                barrier_failed: false,
+                touched: Vec::new(),
                 events: 0,
                 linked: true,
                 broken: None,
@@ -211,6 +217,11 @@ impl<B: Clone + Send> Recorder<B> {
     /// How many events failed since the last call.
     pub fn take_failed(&self) -> u64 {
         std::mem::take(&mut lock(&self.state).failed)
+    }
+
+    /// Whether a barrier of the calling thread has failed in this life, or has ended since one failed: its act could rely on the failed one.
+    pub fn is_touched_by_failure(&self) -> bool {
+        lock(&self.state).touched.contains(&std::thread::current().id())
     }
 
     /// Events so far.
@@ -349,6 +360,10 @@ impl<B: Clone> State<B> {
             self.fault = None;
         }
         self.failed += 1;
+        if is_barrier(kind) {
+            self.barrier_failed = true;
+            self.touched.push(std::thread::current().id());
+        }
         if let Some(trace) = &mut self.trace {
             trace.push(format!("FAILS {event:?}"));
         }
@@ -356,6 +371,9 @@ impl<B: Clone> State<B> {
     }
 
     fn try_after(&mut self, event: Event) -> io::Result<()> {
+        if self.barrier_failed && matches!(event, Event::Barrier { .. } | Event::SyncAll) {
+            self.touched.push(std::thread::current().id());
+        }
         let (Some(disk), Some(file)) = (&mut self.disk, &self.file) else { return Ok(()) };
         if let (Event::Store { off, nbytes } | Event::Announce { off, nbytes }, Some(missed)) =
             (event, &mut self.missed)
