@@ -9,14 +9,17 @@
 
 use crate::error::{Error, Result};
 use crate::format::HEADER_BYTES;
+use crate::mutants::planted;
 use crate::platform;
 use crate::platform::loss::Loss;
 use crate::region::{MetaMap, Region};
+use crate::sync_types::AtomicBool;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// One step towards the disk. Offsets and lengths in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +135,8 @@ pub(crate) struct Seam {
     /// What the mappings have lost. From the first loss on nothing is stored and no barrier succeeds: on the disk it is as if the process
     /// had died then, which the crash protocol is made for.
     pub(crate) loss: Arc<Loss>,
+    /// A barrier has failed (rule 19). Set at the failure itself, since whoever met it has yet to lock the store to say so.
+    has_failed: AtomicBool,
     observer: Watch,
 }
 
@@ -145,7 +150,7 @@ impl Seam {
         observer: Watch,
     ) -> Result<Self> {
         let header = MetaMap::new(&file, &loss, 0, HEADER_BYTES, writable)?;
-        Ok(Self { file, region, header, path, loss, observer })
+        Ok(Self { file, region, header, path, loss, has_failed: AtomicBool::new(false), observer })
     }
 
     /// A failed system call on the store's file.
@@ -155,6 +160,17 @@ impl Seam {
 
     fn event(&self, event: Event, act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
         pass(&self.observer, event, act)
+    }
+
+    /// A barrier that succeeds only if none has failed before its end: the system tells one caller of a lost page, and takes it for clean.
+    fn barrier(&self, event: Event, act: impl FnOnce() -> io::Result<()>) -> io::Result<()> {
+        let done = self.event(event, act);
+        if done.is_err() {
+            self.has_failed.store(true, Ordering::Release);
+        } else if self.has_failed.load(Ordering::Acquire) && !planted!(FailedBarrierIgnored) {
+            return Err(io::Error::other("another sync of this store failed meanwhile"));
+        }
+        done
     }
 
     /// Who watches, for files that this store makes.
@@ -198,13 +214,20 @@ impl Seam {
 
     /// Metadata bytes `[off, off+nbytes)` are on stable storage when this returns.
     pub(crate) fn barrier_meta(&self, map: &MetaMap, off: u64, nbytes: u64) -> Result<()> {
-        self.event(Event::Barrier { off, nbytes }, || {
-            map.msync(off, nbytes)?;
-            platform::after_msync(&self.file)?;
-            // Zeros in the place of lost pages are no pages of the file: msync is content with them.
-            self.check_length(off + nbytes)
-        })
-        .map_err(|e| self.error("cannot sync the catalog of", &e).with("offset", off))
+        self.barrier(Event::Barrier { off, nbytes }, || self.msync_meta(map, off, nbytes))
+            .map_err(|e| self.error("cannot sync the catalog of", &e).with("offset", off))
+    }
+
+    /// Whether metadata bytes could be synced now, whatever failed before: for the mark that a failed barrier leaves (rule 19).
+    pub(crate) fn can_sync_meta(&self, map: &MetaMap, off: u64, nbytes: u64) -> bool {
+        self.event(Event::Barrier { off, nbytes }, || self.msync_meta(map, off, nbytes)).is_ok()
+    }
+
+    fn msync_meta(&self, map: &MetaMap, off: u64, nbytes: u64) -> io::Result<()> {
+        map.msync(off, nbytes)?;
+        platform::after_msync(&self.file)?;
+        // Zeros in the place of lost pages are no pages of the file: msync is content with them.
+        self.check_length(off + nbytes)
     }
 
     /// Data bytes `[off, off+nbytes)` are on stable storage when this returns, and so is the file's length.
@@ -212,7 +235,7 @@ impl Seam {
         if nbytes == 0 {
             return Ok(());
         }
-        self.event(Event::Barrier { off, nbytes }, || {
+        self.barrier(Event::Barrier { off, nbytes }, || {
             self.region.msync(off, nbytes, true)?;
             platform::after_msync(&self.file)?;
             self.check_length(off.saturating_add(nbytes))
@@ -227,7 +250,7 @@ impl Seam {
 
     /// Everything of the file, which is at least `file_len` bytes long, is on stable storage when this returns.
     pub(crate) fn sync_all(&self, file_len: u64) -> Result<()> {
-        self.event(Event::SyncAll, || {
+        self.barrier(Event::SyncAll, || {
             // Apple's fsync need not see pages that are dirty through a mapping only.
             #[cfg(target_vendor = "apple")]
             self.region.msync(0, self.region.reserved(), true)?;

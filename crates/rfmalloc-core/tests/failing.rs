@@ -10,8 +10,9 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 const EIO: i32 = 5;
@@ -137,4 +138,111 @@ fn no_space_tells_what_was_needed_what_there_is_and_what_to_do() {
         assert!(e.details().iter().any(|(k, d)| *k == "path" && named(d)), "{:?}", e.details());
         assert!(e.message().contains("destroy objects"), "{e}");
     }
+}
+
+/// Holds a barrier of some elements until it is told to fail, and says when the store knows of it.
+#[derive(Default)]
+struct LateFailure {
+    off: AtomicU64,
+    reached: (Mutex<bool>, Condvar),
+    fails: (Mutex<bool>, Condvar),
+    known: Arc<(Mutex<bool>, Condvar)>,
+    /// At the barrier of a superblock, the one of the elements fails.
+    at_superblock: AtomicBool,
+}
+
+fn tell(flag: &(Mutex<bool>, Condvar)) {
+    *flag.0.lock().unwrap() = true;
+    flag.1.notify_all();
+}
+
+fn wait(flag: &(Mutex<bool>, Condvar)) {
+    drop(flag.1.wait_while(flag.0.lock().unwrap(), |told| !*told).unwrap());
+}
+
+/// The error's end: the seam has seen it by then.
+#[derive(Debug)]
+struct Telling(Arc<(Mutex<bool>, Condvar)>);
+
+impl std::fmt::Display for Telling {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the device failed")
+    }
+}
+
+impl std::error::Error for Telling {}
+
+impl Drop for Telling {
+    fn drop(&mut self) {
+        tell(&self.0);
+    }
+}
+
+impl Observer for LateFailure {
+    fn before(&self, event: Event) -> io::Result<()> {
+        match event {
+            Event::Barrier { off, .. } if off != 0 && off == self.off.load(Ordering::SeqCst) => {
+                tell(&self.reached);
+                wait(&self.fails);
+                Err(io::Error::other(Telling(self.known.clone())))
+            }
+            Event::Barrier { off: 0 | 16384, .. } if self.at_superblock.swap(false, Ordering::SeqCst) => {
+                tell(&self.fails);
+                wait(&self.known);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A store with an object whose own sync has reached the barrier of its elements.
+fn syncing_one(
+    observer: &Arc<LateFailure>,
+    path: &Path,
+) -> (Arc<Store>, JoinHandle<rfmalloc_core::Result<()>>) {
+    let store = Arc::new(open(path, &watched(observer.clone())));
+    let a = create(&store, Some("a"), 1, 10);
+    observer.off.store(a.facts().off, Ordering::SeqCst);
+    let work = store.object_work(&a).unwrap();
+    let thread = std::thread::spawn(move || work.sync());
+    wait(&observer.reached);
+    (store, thread)
+}
+
+/// The story: one object's barrier failed and its thread waited for the lock, to poison the store. Who had the lock was a sync before its
+/// last barrier: that one succeeded, for the system had told the other of the lost page, and the sync acknowledged elements that no disk
+/// had.
+#[test]
+fn sync_does_not_succeed_over_a_failure_that_the_store_has_not_been_told_of() {
+    let dir = folder();
+    let observer = Arc::new(LateFailure::default());
+    let (store, thread) = syncing_one(&observer, &dir.path().join("a.fm"));
+    observer.at_superblock.store(true, Ordering::SeqCst);
+    assert_code(store.sync(), Code::Io);
+    thread.join().unwrap().unwrap_err();
+    assert!(store.info().unwrap().poisoned);
+}
+
+/// The story: one object's barrier failed while the store was being closed; its thread was refused as too late and poisoned nothing, the
+/// sync of the close succeeded, for the system tells of a lost page once, and the file was marked clean.
+#[test]
+fn close_does_not_succeed_over_a_failure_that_came_too_late_to_poison() {
+    let dir = folder();
+    let path = dir.path().join("a.fm");
+    let observer = Arc::new(LateFailure::default());
+    let (store, thread) = syncing_one(&observer, &path);
+    let other = store.for_work().unwrap();
+    let closing = {
+        let store = store.clone();
+        std::thread::spawn(move || store.close())
+    };
+    // Refused from the moment at which the close waits for what runs.
+    while other.sync().is_ok() {
+        std::thread::yield_now();
+    }
+    tell(&observer.fails);
+    thread.join().unwrap().unwrap_err();
+    assert_code(closing.join().unwrap(), Code::Io);
+    assert!(!open(&path, &booted(BOOT)).info().unwrap().was_clean);
 }

@@ -416,7 +416,7 @@ fn barrier_that_fails_meanwhile_is_not_taken_for_success() {
         }
     };
     *observer.at.lock().unwrap() = Some((a.facts().off, Box::new(work)));
-    assert_code(store.sync_object(&a), Code::Poisoned);
+    assert_code(store.sync_object(&a), Code::Io);
 }
 
 /// A disk that takes nothing any more. What it has is told apart from the cache when the cache is forgotten.

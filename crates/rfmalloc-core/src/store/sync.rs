@@ -196,7 +196,8 @@ impl Shared {
             point = Some(SyncPoint::now(&self.lock()));
         }
         let mut inner = self.lock();
-        // The system reports a lost page to one caller per descriptor: a barrier that failed meanwhile may have taken our error.
+        // The system reports a lost page to one caller per descriptor: a barrier that failed meanwhile may have taken our error. (Where it
+        // has not poisoned the store yet, ours has failed with it.)
         let synced = synced.and_then(|()| self.check_writable(&inner));
         let done = match (synced, point) {
             (Ok(()), Some(point)) => inner.finish_sync(self, &point),
@@ -304,7 +305,7 @@ impl Inner {
             let known = self.begun
                 || COPY_OFF
                     .into_iter()
-                    .all(|off| sh.seam.barrier_meta(&sh.seam.header, off, superblock::NBYTES as u64).is_ok());
+                    .all(|off| sh.seam.can_sync_meta(&sh.seam.header, off, superblock::NBYTES as u64));
             if known && sh.mode == Mode::Persistent && !planted!(PoisonMarkNotWritten) {
                 self.sb.state = self.sb.state & !superblock::CLEAN | superblock::POISONED;
                 let _ = self.write_superblock(sh);
