@@ -42,7 +42,8 @@ export function table(rows) {
     .join('\n')
 }
 
-export function markdown({ machine, runs, rows }) {
+/** `deaths`: runs of the kill loops, see deaths.json. */
+export function markdown({ machine, runs, rows }, deaths) {
   const line = parts => `| ${parts.join(' | ')} |`
   const facts = Object.entries(machine).map(([key, value]) => `| ${key} | ${value} |`)
   return `# Results
@@ -57,5 +58,13 @@ ${rows.map(row => line(cells(row))).join('\n')}
 | machine and versions | |
 | --- | --- |
 ${facts.join('\n')}
+
+## Processes killed
+
+Kept in deaths.json; what is killed, and where, stands in docs/RELIABILITY.md. Nothing acknowledged may be lost.
+
+| command | deaths checked | lost | a second | seed | date |
+| --- | --- | --- | --- | --- | --- |
+${deaths.map(d => line([`\`${d.command}\``, d.deaths, d.lost, d.rate, d.seed, d.date])).join('\n')}
 `
 }

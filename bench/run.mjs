@@ -1,7 +1,7 @@
 // `npm run bench`: measures, prints a table, and writes the same as JSON to target/bench.json. `npm run bench -- --write` keeps
 // both: bench/RESULTS.md and bench/results.json. `npm run bench -- view-loop open` measures only those. RFMALLOC_BENCH_DIR says where the stores go
 // (default: the temporary folder); RFMALLOC_BENCH_RUNS how many runs a median is of (default 5).
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compact } from './compact.mjs'
@@ -42,5 +42,6 @@ mkdirSync(new URL('../target/', import.meta.url), { recursive: true })
 writeFileSync(new URL('../target/bench.json', import.meta.url), json)
 if (write) {
   writeFileSync(new URL('results.json', import.meta.url), json)
-  writeFileSync(new URL('RESULTS.md', import.meta.url), markdown(results))
+  const deaths = JSON.parse(readFileSync(new URL('deaths.json', import.meta.url), 'utf8'))
+  writeFileSync(new URL('RESULTS.md', import.meta.url), markdown(results, deaths))
 }
