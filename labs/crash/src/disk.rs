@@ -370,8 +370,9 @@ fn choose_page(i: usize, versions: &[Page], bias: Bias, random: &mut Random) -> 
         let other = &versions[bias.choose(versions.len(), random)];
         sector.copy_from_slice(&other[k * SECTOR..][..SECTOR]);
     }
-    if SUPERBLOCKS.contains(&i) && random.one_in(2) {
-        let other = &versions[bias.choose(versions.len(), random)];
+    let other = &versions[bias.choose(versions.len(), random)];
+    // Not while the file is being made: there is no other copy yet, and nothing in the file.
+    if SUPERBLOCKS.contains(&i) && random.one_in(2) && page[0] != 0 && other[0] != 0 {
         let cut = random.below(SECTOR as u64) as usize;
         page[cut..SECTOR].copy_from_slice(&other[cut..SECTOR]);
     }

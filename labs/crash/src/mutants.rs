@@ -141,7 +141,11 @@ const TABLE: &[(Planted, &str, Expect)] = &[
     (Planted::CreationLinkedUnsynced, "rule 18: linked before it is on disk", InCreation),
     (Planted::PoisonMarkNotWritten, "rule 19: no mark", With(Lean::Faults)),
     (Planted::FailedBarrierIgnored, "rule 19: a sync completes over a failed barrier", With(Lean::Faults)),
-    (Planted::HeaderForgotten, "rule 19: the mark is forgotten with the cache", With(Lean::Faults)),
+    (
+        Planted::HeaderForgotten,
+        "rule 19: the mark is forgotten with the cache",
+        Nightly(Lean::Faults, 100_000),
+    ),
     (
         Planted::HeaderNotWrittenAgain,
         "rule 19: recovery decides by a superblock that only the cache has",

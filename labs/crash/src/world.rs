@@ -3,7 +3,7 @@
 use crate::acts::Lean;
 use crate::check::Checker;
 use crate::disk::Pick;
-use crate::look::{booted, look, no_faults, same, text};
+use crate::look::{booted, look, no_faults, no_faults_but_a_torn_superblock, same, text};
 use crate::model::{Bytes, End, Model, Ref, adopt_all, judge_all};
 use crate::random::Random;
 use crate::recorder::{Capture, Point, Recorder};
@@ -436,7 +436,8 @@ impl World {
         if self.poisoned {
             return Ok(());
         }
-        no_faults(&self.store(), "in life")?;
+        // A copy that a power cut tore stays torn until it is written.
+        no_faults_but_a_torn_superblock(&self.store(), "in life")?;
         self.see(End::Kill)
     }
 }
