@@ -436,8 +436,13 @@ impl World {
         if self.poisoned {
             return Ok(());
         }
-        // A copy that a power cut tore stays torn until it is written.
-        no_faults_but_a_torn_superblock(&self.store(), "in life")?;
+        // A copy that a power cut tore stays torn until the first change, which writes that one.
+        let store = self.store();
+        if store.info().map_err(text)?.is_unsettled {
+            no_faults_but_a_torn_superblock(&store, "in life")?;
+        } else {
+            no_faults(&store, "in life")?;
+        }
         self.see(End::Kill)
     }
 }
