@@ -8,7 +8,7 @@ use common::lab::Lab;
 use common::{
     BOOT, Faults, Kind, OTHER_BOOT, assert_code, booted, copy, create, folder, open, read_name, watched,
 };
-use rfmalloc_core::{Code, Mode, OpenOptions};
+use rfmalloc_core::{Code, Handle, Mode, OpenOptions, Store};
 
 fn full() -> OpenOptions {
     OpenOptions { full: true, ..booted(BOOT) }
@@ -80,6 +80,38 @@ fn the_promises_of_full_are_not_kept_without_it() {
     let lab = Lab::with(&booted(BOOT));
     every_act(&lab);
     assert!(first_failure(&lab.points(), 4).is_some());
+}
+
+/// Found by crash images: an opener without `full` sealed a vector and was killed; the next one, with `full`, sealed it again. Nothing
+/// was to be done, so nothing was made durable, and a power cut took back what a call under `full` had acknowledged. A rename to the
+/// name the vector had already behaved alike.
+#[test]
+fn full_durability_covers_what_an_earlier_opener_left_unsynced() {
+    type Act = fn(&Store, &mut Handle);
+    let acts: [(&str, Act); 2] =
+        [("seal", |s, h| s.seal(h).unwrap()), ("rename", |s, h| s.rename(h, Some("a"), false).unwrap())];
+    for (what, act) in acts {
+        let dir = folder();
+        let path = dir.path().join("a.fm");
+        let first = open(&path, &booted(BOOT));
+        let mut made = create(&first, Some("a"), 1, 3000);
+        act(&first, &mut made);
+        let killed = copy(&path, &dir.path().join("killed.fm"));
+        drop(made);
+        first.close().unwrap();
+
+        let second = open(&killed, &full());
+        let mut found = second.open_name("a").unwrap().unwrap();
+        act(&second, &mut found);
+        let cut = copy(&killed, &dir.path().join("cut.fm"));
+        drop(found);
+        second.close().unwrap();
+
+        let third = open(&cut, &booted(OTHER_BOOT));
+        let found = third.open_name("a").unwrap();
+        let found = found.unwrap_or_else(|| panic!("{what}: the vector is gone"));
+        assert_eq!(found.facts().sealed, what == "seal", "{what}");
+    }
 }
 
 /// One opener of the process asks for it: it holds for the other, who opened first without.

@@ -262,7 +262,8 @@ impl Inner {
             Some(name) => {
                 check_name(name)?;
                 if self.find(name)? == Some(idx) {
-                    return Ok(());
+                    // Rule 10: an earlier opener may have named it and not synced.
+                    return if sh.is_full() { self.harden(sh, idx) } else { Ok(()) };
                 }
                 self.claim_name(sh, name, replace)?
             }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 impl Store {
     /// Makes the object's elements immutable and stores checksums of them. Handles of all threads notice; buffers made from now on are
-    /// private memory. Nothing to do for an object that is sealed already.
+    /// private memory. Nothing changes where an object is sealed already; under full durability the call makes that durable too.
     ///
     /// # Errors
     /// `BUSY`: a buffer over the elements is alive, or an operation runs on the object; `ARGUMENT`: a temporary, or an object of another
@@ -30,6 +30,9 @@ impl Store {
                 self.with_space(|| sealing.commit(&checksums))?;
             }
             sealing.done();
+        } else if sh.is_full() {
+            // Rule 10: an earlier opener may have sealed it and not synced.
+            self.sync_object(handle)?;
         }
         handle.refresh()
     }
