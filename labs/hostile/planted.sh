@@ -65,9 +65,9 @@ try 'an end is computed without a check' format/mod.rs \
     'self.off.checked_add(self.nbytes).is_some_and(|e| e <= file_len)' 'self.off + self.nbytes <= file_len'
 try 'as much is read as a body claims' store/find.rs \
     'Aux::nbytes_used(&head, e.nbytes) as usize' 'e.nbytes as usize'
-try 'opening writes' store/open.rs \
+try 'opening writes' store/load.rs \
     'if sb.slots_used > catalog.capacity() {' 'if !options.read_only { seam.store(&seam.header, 141, &[1]); } if sb.slots_used > catalog.capacity() {'
-try 'a refused open writes' store/open.rs \
+try 'a refused open writes' store/load.rs \
     'let mode = if sb.mode == superblock::MODE_SCRATCH' 'let _ = file.write_all_at(&[1], 141); let mode = if sb.mode == superblock::MODE_SCRATCH'
 try 'damage is told without its place' error.rs \
     '.with("offset", off)' ''

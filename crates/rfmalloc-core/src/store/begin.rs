@@ -4,7 +4,8 @@
 //! an error and the file stays as it is. A damaged record hides its extents, so from then on only bytes behind the file's old end are
 //! handed out.
 
-use super::sync::{MOST_LEASED_BEYOND, barrier_metadata};
+use super::harden::barrier_metadata;
+use super::superblock::MOST_LEASED_BEYOND;
 use super::{Inner, Mode, Shared};
 use crate::error::{Error, Result};
 use crate::format::superblock::{CLEAN, HELD_DISTRUST, POISONED};

@@ -6,7 +6,7 @@ use crate::format::superblock::CLEAN;
 use crate::format::{FILE_UNIT, HEADER_BYTES};
 use crate::mutants::planted;
 use crate::platform;
-use crate::store::open::CREATION_NBYTES;
+use crate::store::creation::CREATION_NBYTES;
 use crate::store::upkeep::Upkeep;
 use rustix::fs::FlockOperation;
 use std::sync::Arc;

@@ -6,7 +6,8 @@
 //! another process could sync into a file that a power cut then takes away again. A hidden name left by a crash between the two steps is
 //! removed by the next writable open of the path, which holds the lock that every replacement holds.
 
-use super::open::{describe_io, follow_links, sync_folder, with_room};
+use super::creation::{follow_links, sync_folder};
+use super::open::{describe_io, with_room};
 use super::upkeep::{Control, Upkeep, UpkeepGuard};
 use super::{Mode, Shared, Store};
 use crate::error::{Code, Error, Result};

@@ -19,7 +19,7 @@ use crate::format::word::{self, NameSeed, State, Word};
 use crate::format::{Extent, FILE_UNIT, HEADER_BYTES, PAGE_ALIGN};
 use crate::heap::Heap;
 use crate::seam::Making;
-use crate::store::open::CREATION_NBYTES;
+use crate::store::creation::CREATION_NBYTES;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;

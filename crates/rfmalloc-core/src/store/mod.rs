@@ -5,12 +5,16 @@
 //!
 //! | module | what it does |
 //! | --- | --- |
-//! | `open` | open, create, initialise, check |
+//! | `open` | options, the lock, whose file it is |
+//! | `creation` | rule 18: a new file, complete or absent |
+//! | `load` | the first picture of a file, and the checks before it is believed |
 //! | `begin` | rule 3: what precedes the first mutation of a process; recovery; the free-space map |
 //! | `judge` | rule 23: what counts after a machine crash, where the opener has a say |
 //! | `space` | allocate, grow, zero, new catalog segments |
 //! | `record` | rules 7–10: create, change, destroy, replace |
-//! | `sync` | rules 5, 6, 12, 13: superblock, lease, barriers, background sync |
+//! | `superblock` | rules 5, 6, 19: its one writer, the lease, the mark of a failed barrier |
+//! | `sync`, `background` | rule 12: everything on stable storage; the thread that sees to it |
+//! | `harden` | rule 13: one record on stable storage |
 //! | `compact` | rule 20: records move into lower gaps, the free tail goes |
 //! | `copy`, `dense` | rule 21: a dense copy, under another path or in the own file's place |
 //! | `upkeep` | one compaction or copy at a time, and what it keeps others from |
@@ -27,15 +31,19 @@
 //! Locking: one mutex (`Shared::inner`) over catalog, map, objects and superblock. It is never held during a whole-file sync except when
 //! a full disk forces one. The registry's lock is taken before it, never after.
 
+mod background;
 mod begin;
 mod close;
 mod compact;
 mod copy;
+mod creation;
 mod dense;
 mod find;
 mod handle;
+mod harden;
 mod judge;
 mod life;
+mod load;
 mod objects;
 mod open;
 mod record;
@@ -43,17 +51,20 @@ mod report;
 mod reset;
 mod seal;
 mod space;
+mod superblock;
 mod sync;
 mod upkeep;
 mod usage;
 mod verify;
 
+pub use background::sync_all_stores;
 pub use compact::Compaction;
 pub use copy::CopyWork;
 pub use handle::{Handle, ObjectFacts, ObjectState, Pin};
+pub use harden::ObjectWork;
 pub use open::{Mode, OpenOptions, Opened};
 pub use report::{Info, RecordRow, Summary};
-pub use sync::{ObjectWork, sync_all_stores};
+
 pub use upkeep::Control;
 pub use usage::Usage;
 pub use verify::{Fault, VerifyReport, VerifyStep};
@@ -80,7 +91,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
-use sync::MOST_LEASED_BEYOND;
+use superblock::MOST_LEASED_BEYOND;
 use upkeep::Upkeep;
 
 /// One opener's handle on a store. Dropping it closes it; the file is let go when the last handle of the process is closed.
@@ -109,7 +120,7 @@ pub(crate) struct Shared {
     inner: Mutex<Inner>,
     /// Signalled when an operation or a sync ends.
     changed: Condvar,
-    background: sync::Background,
+    background: background::Background,
 }
 
 /// Everything under the store mutex.

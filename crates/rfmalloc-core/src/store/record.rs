@@ -5,8 +5,8 @@
 //! yet, so `Store::with_space` can sync and run it once more.
 
 use super::find::check_name;
+use super::harden::barrier_slot;
 use super::space::copy;
-use super::sync::barrier_slot;
 use super::{Inner, Shared};
 use crate::error::{Code, Error, Result};
 use crate::format::Extent;
