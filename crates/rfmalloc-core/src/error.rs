@@ -59,6 +59,20 @@ pub enum Code {
     Io,
     /// A sync failed earlier: the store no longer accepts changes.
     Poisoned,
+    /// A subscript of the wrong kind, or subscripts that do not go together.
+    Subscript,
+    /// An operand that arithmetic does not take: text, raw.
+    NonNumeric,
+    /// Arrays whose shapes do not go together.
+    NonConformable,
+    /// Extents or dimnames that do not fit.
+    Dim,
+    /// An operation that complex numbers do not have.
+    Complex,
+    /// A list that would hold itself.
+    Cycle,
+    /// Text that is no valid Unicode.
+    Encoding,
     /// The runtime refuses external buffers.
     NoExternal,
     /// A panic or an impossible state: a bug.
@@ -67,7 +81,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for tests that compare with the TypeScript union.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 34] = [
         Self::Argument,
         Self::Type,
         Self::Value,
@@ -93,6 +107,13 @@ impl Code {
         Self::TooLarge,
         Self::Io,
         Self::Poisoned,
+        Self::Subscript,
+        Self::NonNumeric,
+        Self::NonConformable,
+        Self::Dim,
+        Self::Complex,
+        Self::Cycle,
+        Self::Encoding,
         Self::NoExternal,
         Self::Internal,
     ];
@@ -129,6 +150,13 @@ impl Code {
             Self::TooLarge => "ERR_FMALLOC_TOO_LARGE",
             Self::Io => "ERR_FMALLOC_IO",
             Self::Poisoned => "ERR_FMALLOC_POISONED",
+            Self::Subscript => "ERR_FMALLOC_SUBSCRIPT",
+            Self::NonNumeric => "ERR_FMALLOC_NON_NUMERIC",
+            Self::NonConformable => "ERR_FMALLOC_NON_CONFORMABLE",
+            Self::Dim => "ERR_FMALLOC_DIM",
+            Self::Complex => "ERR_FMALLOC_COMPLEX",
+            Self::Cycle => "ERR_FMALLOC_CYCLE",
+            Self::Encoding => "ERR_FMALLOC_ENCODING",
             Self::NoExternal => "ERR_FMALLOC_NO_EXTERNAL",
             Self::Internal => "ERR_FMALLOC_INTERNAL",
         }
