@@ -89,6 +89,7 @@ mod on {
         FailedBarrierIgnored,
         HeaderForgotten,
         HeaderNotWrittenAgain,
+        MetadataNotStoredAgain,
         PoisonBelieved,
         FileLenNotSynced,
         ZeroingSkipped,

@@ -218,11 +218,6 @@ impl Seam {
             .map_err(|e| self.error("cannot sync the catalog of", &e).with("offset", off))
     }
 
-    /// Whether metadata bytes could be synced now, whatever failed before: for the mark that a failed barrier leaves (rule 19).
-    pub(crate) fn can_sync_meta(&self, map: &MetaMap, off: u64, nbytes: u64) -> bool {
-        self.event(Event::Barrier { off, nbytes }, || self.msync_meta(map, off, nbytes)).is_ok()
-    }
-
     fn msync_meta(&self, map: &MetaMap, off: u64, nbytes: u64) -> io::Result<()> {
         map.msync(off, nbytes)?;
         platform::after_msync(&self.file)?;

@@ -397,6 +397,96 @@ fn recovery_decides_nothing_by_a_superblock_that_only_the_cache_has() {
     assert!(older > 0, "the older superblock was never met");
 }
 
+/// The next two: a store was opened and only written to through views. The sync failed, and so did a barrier of the header, made to learn
+/// whether a mark could be stored without tearing the only good superblock: there was no mark. The next process believed the cache, its sync
+/// succeeded, since the pages were clean by then, and a power cut took elements that this had acknowledged.
+fn sync_that_failed_before_any_change_is_not_forgotten(boot: [u8; 16]) {
+    let dir = folder();
+    let path = dir.path().join("a.fm");
+    let store = open(&path, &booted(BOOT));
+    create(&store, Some("a"), 1, 3000);
+    store.close().unwrap();
+    for seed in 0..8 {
+        let file = dir.path().join("b.fm");
+        std::fs::copy(&path, &file).unwrap();
+        let first = Recorder::new(None, Expect::default(), seed);
+        first.watch_all();
+        let store = open(&file, &OpenOptions { observer: Some(first.clone()), ..booted(boot) });
+        common::write(&store.open_name("a").unwrap().unwrap(), &bytes(2, 3000)).unwrap();
+        first.arm(Some(Fault { kind: recorder::Kind::SyncAll, after: 0, burst: 2, errno: EIO }));
+        assert_code(store.sync(), Code::Io);
+        assert_code(store.close(), Code::Poisoned);
+        drop(store);
+
+        let second = Recorder::new(Some(first.now().disk), Expect::default(), seed);
+        second.watch_all();
+        let store = open(&file, &OpenOptions { observer: Some(second.clone()), ..booted(boot) });
+        store.sync().unwrap();
+        let seen = read_name(&store, "a").unwrap();
+        let cut = dir.path().join("cut.fm");
+        write_image(&second.now().disk, &cut, Pick::Old);
+        assert_eq!(read_name(&open(&cut, &booted([9; 16])), "a").unwrap(), seen, "seed {seed}");
+        // Torn while it was stored, the mark has not taken the only superblock with it.
+        for pick in (0..40).map(Pick::Mix) {
+            write_image(&first.now().disk, &cut, pick);
+            assert!(read_name(&open(&cut, &booted([9; 16])), "a").unwrap().is_some(), "{pick:?}");
+        }
+    }
+}
+
+#[test]
+fn sync_that_failed_after_a_reboot_is_not_forgotten() {
+    sync_that_failed_before_any_change_is_not_forgotten(OTHER_BOOT);
+}
+
+#[test]
+fn sync_that_failed_after_a_clean_close_is_not_forgotten() {
+    sync_that_failed_before_any_change_is_not_forgotten(BOOT);
+}
+
+/// A process was killed between the word that ended an object and its barrier. Of the next one's first change the barrier of the words
+/// failed, and nothing could be marked. The third found the object gone, its barrier of that clean page succeeded, the bytes went to
+/// another object; then power failed and the disk still had the first one's word: it was there, with the other's bytes.
+#[test]
+fn word_whose_barrier_failed_before_the_first_change_is_written_by_the_next() {
+    let dir = folder();
+    let path = dir.path().join("a.fm");
+    let observer = |r: &Arc<Recorder>| {
+        r.watch_all();
+        watched(r.clone())
+    };
+    let first = Recorder::new(None, Expect::default(), 1);
+    let store = open(&path, &observer(&first));
+    let a = create(&store, Some("a"), 1, 3000);
+    store.sync().unwrap();
+    first.capture(Capture::Always);
+    store.destroy(&a, true).unwrap();
+    let is_word = |label: &str| label.starts_with("after Store { off: 69632, nbytes: 8 }");
+    let points = first.take_points();
+    let killed = points.iter().find(|p| is_word(&p.label)).unwrap();
+    drop((a, store));
+
+    write_image(&killed.disk, &path, Pick::New);
+    let second = Recorder::new(Some(killed.disk.clone()), Expect::default(), 1);
+    let store = open(&path, &observer(&second));
+    second.arm(Some(Fault { kind: recorder::Kind::Barrier, after: 2, burst: 3, errno: EIO }));
+    assert_code(try_create(&store, Some("b"), 2, 3000).map(drop), Code::Io);
+    second.arm(None);
+    let failed = second.now();
+    let _ = store.close();
+    drop(store);
+
+    write_image(&failed.disk, &path, Pick::New);
+    let third = Recorder::new(Some(failed.disk), Expect::default(), 1);
+    let store = open(&path, &observer(&third));
+    create(&store, None, 3, 3000);
+    let cut = dir.path().join("cut.fm");
+    for pick in [Pick::Old, Pick::New].into_iter().chain((0..60).map(Pick::Mix)) {
+        write_image(&third.now().disk, &cut, pick);
+        assert_eq!(read_name(&open(&cut, &booted(OTHER_BOOT)), "a").unwrap(), None, "{pick:?}");
+    }
+}
+
 /// The barrier of another act failed on the page of a record's slot while the record was being made durable: its own barrier of that page
 /// succeeded after it, for the page was taken for clean by then, and an object was acknowledged that was not on disk.
 #[test]

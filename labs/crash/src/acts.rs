@@ -337,10 +337,15 @@ impl World {
     /// # Errors
     /// As [`World::act`].
     pub fn destroy_as(&mut self, r: Ref, at_once: bool) -> Outcome {
+        let is_durable = at_once || self.full;
         self.say(|| format!("destroy {r:?}, at once {at_once}"));
         let unsettled = self.rec.tell(|m| {
             let unsettled = m.will_settle();
-            m.will_be(r, Is::Absent);
+            if is_durable {
+                m.will_bury(r);
+            } else {
+                m.will_be(r, Is::Absent);
+            }
             unsettled
         });
         let store = self.store();
@@ -348,7 +353,7 @@ impl World {
         let done = store.destroy(&handle, at_once);
         drop(handle);
         let done = self.outcome("destroy", done, &[Code::Busy], unsettled, |_, _| Ok(()))?;
-        if done.is_some() && (at_once || self.full) {
+        if done.is_some() && is_durable {
             self.rec.tell(|m| m.buried(r));
         }
         Ok(())

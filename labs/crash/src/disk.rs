@@ -113,9 +113,14 @@ impl Disk {
         }
     }
 
-    fn note(&mut self, i: usize, bytes: &[u8]) {
+    /// `is_store`: whether it is known that somebody stored to the page, and not only looked for that.
+    fn note(&mut self, i: usize, bytes: &[u8], is_store: bool) {
         let newest = self.newest(i);
         if newest[..bytes.len()] == *bytes {
+            // Dirty again all the same.
+            if let Some(o) = self.open.get_mut(&i) {
+                o.stuck &= !is_store;
+            }
             return;
         }
         let newest = Arc::clone(newest);
@@ -133,13 +138,17 @@ impl Disk {
     /// # Errors
     /// The file cannot be read.
     pub fn stored(&mut self, file: &File, off: u64, nbytes: u64) -> io::Result<()> {
+        self.read(file, off, nbytes, true)
+    }
+
+    fn read(&mut self, file: &File, off: u64, nbytes: u64, is_store: bool) -> io::Result<()> {
         if nbytes == 0 {
             return Ok(());
         }
         let len = file.metadata()?.len();
         for i in off as usize / PAGE..((off + nbytes) as usize).div_ceil(PAGE) {
             let bytes = read_page(file, i, len)?;
-            self.note(i, &bytes);
+            self.note(i, &bytes, is_store);
         }
         Ok(())
     }
@@ -151,7 +160,7 @@ impl Disk {
     pub fn looked_at(&mut self, file: &File) -> io::Result<()> {
         let len = file.metadata()?.len();
         self.resized(len);
-        self.stored(file, 0, len)
+        self.read(file, 0, len, false)
     }
 
     /// The file was made this long. What was cut off reads as zero if it comes back.
@@ -161,7 +170,7 @@ impl Disk {
             self.lens.push(len);
         }
         for i in (len as usize).div_ceil(PAGE)..(old as usize).div_ceil(PAGE) {
-            self.note(i, &[0; PAGE]);
+            self.note(i, &[0; PAGE], true);
         }
         self.settled
             .resize((len.max(old) as usize).div_ceil(PAGE).max(self.settled.len()), Arc::clone(zero_page()));

@@ -121,6 +121,8 @@ pub struct Model {
     unborn: Option<Unborn>,
     /// Who was found under a name that stands twice.
     found: BTreeMap<Name, Ref>,
+    /// Whose end, durable by itself, is under way.
+    burying: Option<Ref>,
     /// Acts that have returned.
     now: u32,
     /// Acts that survive a power cut.
@@ -289,8 +291,16 @@ impl Model {
         !losers.is_empty()
     }
 
+    /// The object will be gone beyond a power cut, and with it whatever name was durable through it: also one that somebody has taken over
+    /// who is not durable yet.
+    pub fn will_bury(&mut self, r: Ref) {
+        self.will_be(r, Is::Absent);
+        self.burying = Some(r);
+    }
+
     /// The act has returned.
     pub fn done(&mut self) {
+        self.burying = None;
         self.now += 1;
     }
 
@@ -427,7 +437,8 @@ impl Model {
             let from = if end == End::Kill {
                 since(&history.taken, self.now)
             } else {
-                since(&history.taken, self.synced).max(history.hardened.map_or(0, |h| h.0))
+                let hardened = history.hardened.filter(|h| self.burying != Some(h.1));
+                since(&history.taken, self.synced).max(hardened.map_or(0, |h| h.0))
             };
             if !has_none_since(&history.taken, from) {
                 return Err(format!(
@@ -505,6 +516,7 @@ impl Model {
         let (now, synced) = (self.now, self.synced);
         let act = now + 1;
         let unborn = self.unborn.take();
+        self.burying = None;
         let cut = end == End::Cut;
         if cut {
             self.objects.retain(|r, _| picture.objects.contains_key(r));
@@ -595,6 +607,7 @@ impl Model {
     pub fn undone(&mut self) {
         let now = self.now;
         self.unborn = None;
+        self.burying = None;
         for o in self.objects.values_mut() {
             o.stages.retain(|s| s.act <= now);
             o.contents.retain(|c| c.0 <= now);

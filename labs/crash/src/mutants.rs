@@ -151,6 +151,11 @@ const TABLE: &[(Planted, &str, Expect)] = &[
         "rule 19: recovery decides by a superblock that only the cache has",
         Nightly(Lean::Faults, 1_000_000),
     ),
+    (
+        Planted::MetadataNotStoredAgain,
+        "rule 3a: after a kill, a page whose barrier failed unmarked is not stored again",
+        Nightly(Lean::Faults, 1_000_000),
+    ),
     (Planted::PoisonBelieved, "rule 19: the mark is not heeded", With(Lean::Faults)),
     (
         Planted::FileLenNotSynced,

@@ -150,7 +150,7 @@ impl Worker<'_> {
             }
             (6 | 7, Some(r)) => {
                 let at_once = self.random.one_in(3);
-                self.tell(|m| m.will_be(r, Is::Absent));
+                self.tell(|m| if at_once { m.will_bury(r) } else { m.will_be(r, Is::Absent) });
                 let ended = self.store.open_id(r.0, r.1).and_then(|h| self.store.destroy(&h, at_once));
                 if self.done("destroy", ended)?.is_some() && at_once {
                     self.tell(|m| m.buried(r));

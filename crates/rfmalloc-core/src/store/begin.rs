@@ -4,7 +4,7 @@
 //! an error and the file stays as it is. A damaged record hides its extents, so from then on only bytes behind the file's old end are
 //! handed out.
 
-use super::harden::barrier_metadata;
+use super::harden::{barrier_metadata, store_metadata_again};
 use super::superblock::MOST_LEASED_BEYOND;
 use super::{Inner, Mode, Shared};
 use crate::error::{Error, Result};
@@ -65,6 +65,9 @@ impl Inner {
         if self.header_doubtful && !planted!(HeaderNotWrittenAgain) {
             let again = self.write_header_again(sh);
             self.barrier(sh, again)?;
+        }
+        if self.was_unclean && self.same_boot && !planted!(MetadataNotStoredAgain) {
+            store_metadata_again(sh, self);
         }
         let a = if planted!(CacheTrustedAfterKill) { Ok(()) } else { barrier_metadata(sh, self) };
         self.barrier(sh, a)?;

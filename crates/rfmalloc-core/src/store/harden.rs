@@ -3,9 +3,9 @@
 use super::handle::Target;
 use super::{Handle, Inner, Operation, Shared, Store};
 use crate::error::{Code, Error, Result};
-use crate::format::slot;
 use crate::format::superblock::{self, COPY_OFF};
 use crate::format::word::{State, Word};
+use crate::format::{segment, slot};
 use crate::mutants::planted;
 use crate::region::MetaMap;
 use crate::resolve::{self, Live, Resolved};
@@ -89,6 +89,22 @@ pub(super) fn barrier_slot(sh: &Shared, inner: &Inner, idx: u32) -> Result<()> {
     }
 }
 
+/// Rule 3a after a kill: a page that a failed barrier of the killed process lost is clean for the system, and no barrier writes it. Stored once
+/// more, as it is, it is dirty, and where the disk has it already no crash can harm it.
+pub(super) fn store_metadata_again(sh: &Shared, inner: &Inner) {
+    let again = |map: &MetaMap, off| sh.seam.store_word(map, off, map.load(off));
+    for off in COPY_OFF {
+        again(&sh.seam.header, off);
+    }
+    for s in &inner.catalog.segments {
+        again(&s.map, s.off);
+        let words = s.off + segment::HEADER_NBYTES;
+        for off in (words..words + 8 * u64::from(s.slots)).step_by(segment::HEADER_NBYTES as usize) {
+            again(&s.map, off);
+        }
+    }
+}
+
 /// Rule 3a: superblock copies, segment headers and links, all state words.
 pub(super) fn barrier_metadata(sh: &Shared, inner: &Inner) -> Result<()> {
     let barrier = |map: &MetaMap, off, n| sh.seam.barrier_meta(map, off, n);
@@ -99,7 +115,7 @@ pub(super) fn barrier_metadata(sh: &Shared, inner: &Inner) -> Result<()> {
         return Ok(());
     }
     for s in &inner.catalog.segments {
-        barrier(&s.map, s.off, crate::format::segment::HEADER_NBYTES + 8 * u64::from(s.slots))?;
+        barrier(&s.map, s.off, segment::HEADER_NBYTES + 8 * u64::from(s.slots))?;
     }
     Ok(())
 }

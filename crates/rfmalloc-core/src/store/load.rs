@@ -172,6 +172,7 @@ pub(super) fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> 
         // A copy marked in this boot need not be on disk, and the other then is the only good one.
         sb_target: if poisoned && both && !rebooted { newer } else { 1 - newer },
         header_doubtful: poisoned && !rebooted,
+        header_is_read: rebooted,
         same_boot,
         was_unclean: !clean,
         one_copy: !both,

@@ -131,6 +131,8 @@ pub(crate) struct Inner {
     sb_target: usize,
     /// A barrier failed in this boot: the copy that counts may be in the cache only (rule 19).
     header_doubtful: bool,
+    /// The header was read from the disk: the last to write it did so in another boot.
+    header_is_read: bool,
     /// Every version in the file counts (rule 1): same boot, clean, or recovered.
     same_boot: bool,
     /// The file was not closed cleanly before this open.

@@ -38,15 +38,28 @@ impl Inner {
     pub(super) fn poison(&mut self, sh: &Shared, why: &Error) {
         if self.poisoned.is_none() {
             self.poisoned = Some(why.message().to_owned());
-            // Before rule 3 has been done, what is seen of the copies need not be on disk: the write below must not tear the only good one.
-            let known = self.begun
-                || COPY_OFF
-                    .into_iter()
-                    .all(|off| sh.seam.can_sync_meta(&sh.seam.header, off, superblock::NBYTES as u64));
-            if known && sh.mode == Mode::Persistent && !planted!(PoisonMarkNotWritten) {
+            if sh.mode == Mode::Persistent
+                && !planted!(PoisonMarkNotWritten)
+                && let Some(target) = self.mark_target()
+            {
+                self.sb_target = target;
                 self.sb.state = self.sb.state & !superblock::CLEAN | superblock::POISONED;
                 let _ = self.write_superblock(sh);
             }
+        }
+    }
+
+    /// Rule 19: the copy that takes the mark. Before rule 3 has been done, what is seen of the copies need not be on disk, and the mark must
+    /// not tear the only good one.
+    fn mark_target(&self) -> Option<usize> {
+        if self.begun || self.header_is_read || self.one_copy {
+            Some(self.sb_target)
+        } else if self.was_unclean {
+            // Of a killed process, or marked already: 3a stores again what a barrier may have lost by now.
+            None
+        } else {
+            // Of two clean copies, or a clean one and that of the sync before it, either will do.
+            Some(1 - self.sb_target)
         }
     }
 
