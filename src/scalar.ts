@@ -45,6 +45,11 @@ export function rIndex(subscript: number | readonly (number | null)[] | Float64A
   return index
 }
 
+/** Whether `x` was made by {@link rIndex}. */
+export function isRIndex(x: unknown): x is RIndex {
+  return typeof x === 'object' && x !== null && subscripts.has(x as RIndex)
+}
+
 /** The subscript an {@link rIndex} object wraps. */
 export function subscriptOf(index: RIndex): readonly (number | null)[] | Float64Array {
   return subscripts.get(index) ?? fail('SUBSCRIPT', 'not an index made by rIndex()')
@@ -192,8 +197,10 @@ function convertNumber(code: number, n: number, notes: Notes): Encoded {
     case LOGICAL:
       return Number.isNaN(n) ? null : n === 0 ? 0 : 1
     case RAW: {
+      // By way of integer, whose warning it gives, too.
       const whole = Math.trunc(n)
       if (whole >= 0 && whole <= 255) return whole
+      if (Math.abs(whole) > INT_MAX) notes.mask |= NOTES.integerRange
       notes.mask |= NOTES.rawRange
       return 0
     }
@@ -204,8 +211,10 @@ function convertNumber(code: number, n: number, notes: Notes): Encoded {
 
 function convertComplex(code: number, z: Complex, notes: Notes): Encoded {
   if (code === COMPLEX) return z
-  if (code === LOGICAL)
-    return Number.isNaN(z.re) || Number.isNaN(z.im) ? null : z.re === 0 && z.im === 0 ? 0 : 1
-  if (z.im !== 0) notes.mask |= NOTES.imaginaryDiscarded
+  if (Number.isNaN(z.re) || Number.isNaN(z.im)) return missing(code, notes)
+  if (code === LOGICAL) return z.re === 0 && z.im === 0 ? 0 : 1
+  // Out of integer's range, that alone is said.
+  const isOut = code !== NUMERIC && Math.abs(Math.trunc(z.re)) > INT_MAX
+  if (z.im !== 0 && !isOut) notes.mask |= NOTES.imaginaryDiscarded
   return convertNumber(code, z.re, notes)
 }

@@ -15,7 +15,7 @@ import type { Lane } from './lane.js'
 import { native } from './native.js'
 import { checkFlag, checkKeys, isGiven } from './options.js'
 import { OPERATIONS, type Elementwise, type Summaries } from './operations.js'
-import { exact } from './scalar.js'
+import { exact, isRIndex } from './scalar.js'
 import type { Expr, Matrix, NdArray } from './shapes.js'
 import type { Store } from './store.js'
 import type {
@@ -250,6 +250,7 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   }
 
   #checkIndex(i: unknown): asserts i is number {
+    if (isRIndex(i)) fail('UNSUPPORTED', 'an element by rIndex() is not there yet: use its position from 0')
     if (typeof i !== 'number' || !Number.isInteger(i))
       fail('SUBSCRIPT', `an index must be a whole number, not ${show(i)}`)
     if (i >= 0 && i < this.#length) return

@@ -178,16 +178,23 @@ fn to_integer(v: Value, w: &mut Warnings) -> i32 {
             NA_INT
         }
         Value::Real(x) => x as i32,
-        Value::Complex(re, im) => to_integer(real_part(re, im, w), w),
+        Value::Complex(re, im) if re.is_nan() || im.is_nan() => NA_INT,
+        // Out of range, that alone is said.
+        Value::Complex(re, im) => match to_integer(Value::Real(re), w) {
+            NA_INT => NA_INT,
+            n => {
+                discard(im, w);
+                n
+            }
+        },
     }
 }
 
-/// The real part; warns when a number's imaginary part is lost.
-fn real_part(re: f64, im: f64, w: &mut Warnings) -> Value {
-    if !re.is_nan() && !im.is_nan() && im != 0.0 {
+/// Warns of an imaginary part that is lost.
+fn discard(im: f64, w: &mut Warnings) {
+    if im != 0.0 {
         *w |= Warnings::IMAGINARY_DISCARDED;
     }
-    if im.is_nan() && !re.is_nan() { real(im) } else { real(re) }
 }
 
 fn to_numeric(v: Value, w: &mut Warnings) -> f64 {
@@ -201,23 +208,17 @@ fn to_numeric(v: Value, w: &mut Warnings) -> f64 {
             x
         }
         Value::Real(x) => x,
-        Value::Complex(re, im) => match real_part(re, im, w) {
-            Value::Na => na_real(),
-            Value::Real(x) => x,
-            _ => re,
-        },
+        Value::Complex(re, im) if re.is_nan() || im.is_nan() => na_real(),
+        Value::Complex(re, im) => {
+            discard(im, w);
+            re
+        }
     }
 }
 
+/// By way of integer, whose warnings it gives, too; truncates first: 255.9 is 255, −0.5 is 0.
 fn to_raw(v: Value, w: &mut Warnings) -> u8 {
-    let byte = match v {
-        Value::Int(n) => u8::try_from(n).ok(),
-        // Truncates first: 255.9 is 255, −0.5 is 0.
-        Value::Real(x) if x > -1.0 && x < 256.0 => Some(x as u8),
-        Value::Real(_) | Value::Na => None,
-        Value::Complex(re, im) => return to_raw(real_part(re, im, w), w),
-    };
-    byte.unwrap_or_else(|| {
+    u8::try_from(to_integer(v, w)).unwrap_or_else(|_| {
         *w |= Warnings::RAW_RANGE;
         0
     })
@@ -277,6 +278,23 @@ mod tests {
         assert_eq!(one(Source::F64, &na, Dtype::Raw), (vec![0], 8));
         let nan = f64::NAN.to_le_bytes();
         assert_eq!(one(Source::F64, &nan, Dtype::Integer), (NA_INT.to_le_bytes().to_vec(), 0));
+    }
+
+    // as.raw(1e10) gave one warning where R gives two, and as.numeric of a complex number with a missing part kept the other part.
+    #[test]
+    fn raw_and_complex_warn_and_lose_as_integer_does() {
+        let complex = |re: f64, im: f64| [re.to_le_bytes(), im.to_le_bytes()].concat();
+        assert_eq!(one(Source::F64, &1e10f64.to_le_bytes(), Dtype::Raw), (vec![0], 2 | 8));
+        assert_eq!(one(Source::F64, &256f64.to_le_bytes(), Dtype::Raw), (vec![0], 8));
+        assert_eq!(one(Source::F64, &255.9f64.to_le_bytes(), Dtype::Raw), (vec![255], 0));
+        assert_eq!(one(Source::F64, &(-0.5f64).to_le_bytes(), Dtype::Raw), (vec![0], 0));
+        assert_eq!(one(Source::Complex, &complex(f64::INFINITY, 1.0), Dtype::Raw), (vec![0], 2 | 8));
+        assert_eq!(one(Source::Complex, &complex(7.0, 1.0), Dtype::Raw), (vec![7], 4));
+        let na = na_real().to_le_bytes().to_vec();
+        for missing in [complex(f64::NAN, 1.0), complex(1.0, f64::NAN), complex(1.0, na_real())] {
+            assert_eq!(one(Source::Complex, &missing, Dtype::Numeric), (na.clone(), 0));
+            assert_eq!(one(Source::Complex, &missing, Dtype::Integer).1, 0);
+        }
     }
 
     #[test]
