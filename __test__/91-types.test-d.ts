@@ -37,10 +37,7 @@ import type {
   VectorRef,
   ViewOf,
 } from 'rfmalloc'
-
-type Same<A, B> = (<X>() => X extends A ? 1 : 2) extends <X>() => X extends B ? 1 : 2 ? true : false
-/** Compiles only if the value has exactly type T. */
-declare function is<T>(): <V>(value: V & (Same<V, T> extends true ? unknown : never)) => void
+import { is } from './helpers/types.js'
 
 const store = openFmalloc('a.fm', { maxSize: '64 GiB', syncEvery: false })
 openFmalloc(new URL('file:///a.fm'), 2, 'scratch')

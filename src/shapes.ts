@@ -65,8 +65,9 @@ export interface Matrix<T extends Type = Type> {
   set(i: number, value: Scalar<T>): this
   set(index: Index, values: Plain | Vector<T> | Scalar<T>): this
   set(i: number, j: number, value: Scalar<T>): this
-  select(index: Index, o?: ResultOptions): Vector<T>
+  // First, so that a second argument that is undefined means all columns.
   select(rows: Index | undefined, cols: Index | undefined, o?: ResultOptions): Matrix<T>
+  select(index: Index, o?: ResultOptions): Vector<T>
   column(j: number | string): Vector<T>
   columns(start: number, end?: number): Matrix<T>
   row(i: number | string): Vector<T>
