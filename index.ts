@@ -2,7 +2,7 @@
  * rfmalloc: persistent, larger-than-RAM vectors in a memory-mapped file. Every public name, no logic.
  */
 export { FmallocError, isFmallocError } from './src/errors.js'
-export type { FmallocErrorCode } from './src/errors.js'
+export type { FmallocErrorCode, FmallocErrorKind } from './src/errors.js'
 export { captureWarnings } from './src/warnings.js'
 export type { FmallocWarning, WarningCode } from './src/warnings.js'
 export { fmallocOptions } from './src/options.js'

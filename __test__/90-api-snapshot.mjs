@@ -44,10 +44,20 @@ const surface = Object.fromEntries(
     .map(name => [name, describe(fm[name])]),
 )
 
-test('the exported names and the members of the classes are those of the snapshot', t => {
-  const text = `${JSON.stringify(surface, null, 1)}\n`
-  if (process.env.RFMALLOC_UPDATE) fs.writeFileSync(SNAPSHOT, text)
-  t.deepEqual(surface, JSON.parse(fs.readFileSync(SNAPSHOT, 'utf8')))
+/** Types leave nothing at run time: their names stand in the declarations. */
+function exportedTypes() {
+  const text = fs.readFileSync(new URL('../dist/index.d.ts', import.meta.url), 'utf8')
+  const lists = [...text.matchAll(/export type \{([^}]*)\}/g)].flatMap(([, names]) => names.split(','))
+  return lists
+    .map(name => name.trim())
+    .filter(Boolean)
+    .sort()
+}
+
+test('the exported names, types included, and the members of the classes are those of the snapshot', t => {
+  const all = { ...surface, '(types)': exportedTypes() }
+  if (process.env.RFMALLOC_UPDATE) fs.writeFileSync(SNAPSHOT, `${JSON.stringify(all, null, 2)}\n`)
+  t.deepEqual(all, JSON.parse(fs.readFileSync(SNAPSHOT, 'utf8')))
 })
 
 test('require gives the same implementation as import', t => {

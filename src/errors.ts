@@ -46,7 +46,28 @@ export type FmallocErrorCode = `ERR_FMALLOC_${
 /** The code without its prefix. */
 export type Short = FmallocErrorCode extends `ERR_FMALLOC_${infer S}` ? S : never
 
-/** Facts beside a message, JSON-safe where they can be. */
+/** Why R refuses a call, too: `details.kind` of such an error. */
+export type FmallocErrorKind =
+  | 'non-numeric'
+  | 'bad-type'
+  | 'complex-unsupported'
+  | 'non-conformable'
+  | 'dim-mismatch'
+  | 'bad-dims'
+  | 'bad-shape'
+  | 'bad-argument'
+  | 'bad-subscript'
+  | 'out-of-bounds'
+  | 'mixed-signs'
+  | 'subscript-too-long'
+  | 'wrong-dims'
+  | 'no-dimnames'
+  | 'empty-replacement'
+  | 'na-subscript'
+  | 'assign-length'
+  | 'empty-extremum'
+
+/** Facts beside a message, JSON-safe where they can be. `kind` is there where R refuses, too: a {@link FmallocErrorKind}. */
 export type Details = Readonly<Record<string, unknown>>
 
 const NONE: Details = Object.freeze({})

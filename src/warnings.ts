@@ -47,7 +47,7 @@ export function warn(code: WarningCode, message: string, operation: string): voi
   }
 }
 
-/** Bits of the binding's conversion mask, with one more of ours (32). */
+/** Bits of the core's mask of warnings: its `Warnings`, name by name. */
 export const NOTES = {
   naCoercion: 1,
   integerRange: 2,
@@ -55,18 +55,45 @@ export const NOTES = {
   rawRange: 8,
   nanProduced: 16,
   precisionLoss: 32,
+  assignRemainder: 64,
+  recycleRemainder: 128,
+  integerOverflow: 256,
+  logicalCoercion: 512,
+  emptyExtremum: 1024,
+  notNumeric: 2048,
+  length1ArrayRecycle: 4096,
 } as const
 
+/** In the order in which a call reports them; R's wording. */
 const MESSAGES: readonly (readonly [number, WarningCode, string])[] = [
   [NOTES.naCoercion, 'na-coercion', 'NAs introduced by coercion'],
   [NOTES.integerRange, 'integer-range', 'NAs introduced by coercion to integer range'],
   [NOTES.imaginaryDiscarded, 'imaginary-discarded', 'imaginary parts discarded in coercion'],
   [NOTES.rawRange, 'raw-range', 'out-of-range values treated as 0 in coercion to raw'],
   [NOTES.nanProduced, 'nan-produced', 'NaNs produced'],
-  [NOTES.precisionLoss, 'precision-loss', 'integers beyond 2^53 lost precision in coercion'],
+  [NOTES.precisionLoss, 'precision-loss', 'precision lost: digits beyond the 53 bits of a double'],
+  [
+    NOTES.assignRemainder,
+    'assign-remainder',
+    'number of items to replace is not a multiple of replacement length',
+  ],
+  [
+    NOTES.recycleRemainder,
+    'recycle-remainder',
+    'longer object length is not a multiple of shorter object length',
+  ],
+  [NOTES.integerOverflow, 'integer-overflow', 'NAs produced by integer overflow'],
+  [NOTES.logicalCoercion, 'logical-coercion', 'coercing argument to logical'],
+  [NOTES.emptyExtremum, 'empty-extremum', 'no non-missing arguments'],
+  [NOTES.notNumeric, 'not-numeric', 'argument is not numeric or logical: returning NA'],
+  [
+    NOTES.length1ArrayRecycle,
+    'length1-array-recycle',
+    'Recycling array of length 1 in array-vector arithmetic is deprecated',
+  ],
 ]
 
-/** Reports a conversion mask: one warning for each bit. */
+/** Reports a mask: one warning for each bit. */
 export function warnMask(mask: number, operation: string): void {
   if (mask === 0) return
   for (const [bit, code, message] of MESSAGES) if ((mask & bit) !== 0) warn(code, message, operation)
