@@ -1,7 +1,7 @@
 //! Element types: their codes on disk, widths and names.
 //!
 //! Holds: [`Dtype`]. The codes are part of the file format (`docs/FORMAT.md`, "Types"); those beyond raw have their place there
-//! and are refused by [`Dtype::fixed`] until a release implements them.
+//! and are refused by [`Dtype::supported`] until a release implements them.
 
 use crate::error::{Code, Error, Result};
 
@@ -85,13 +85,39 @@ impl Dtype {
         }
     }
 
-    /// The type, if this release can make and read vectors of it.
+    /// Whether an element is its bytes: not so for text and lists, which refer to other bytes.
+    pub fn is_plain(self) -> bool {
+        !matches!(self, Self::Character | Self::List)
+    }
+
+    /// The type, if its elements are their bytes.
+    ///
+    /// # Errors
+    /// `TYPE` for character and lists.
+    pub fn plain(self) -> Result<Self> {
+        if self.is_plain() {
+            return Ok(self);
+        }
+        Err(Error::new(
+            Code::Type,
+            format!("elements of type '{}' are no plain bytes; read and write them by value", self.name()),
+        )
+        .with("type", self.name()))
+    }
+
+    /// The type, if this release can make and read objects of it.
     ///
     /// # Errors
     /// `UNSUPPORTED` for the types whose place in the format is reserved.
-    pub fn fixed(self) -> Result<Self> {
+    pub fn supported(self) -> Result<Self> {
         match self {
-            Self::Logical | Self::Integer | Self::Numeric | Self::Complex | Self::Raw => Ok(self),
+            Self::Logical
+            | Self::Integer
+            | Self::Numeric
+            | Self::Complex
+            | Self::Raw
+            | Self::Character
+            | Self::List => Ok(self),
             other => Err(Error::new(
                 Code::Unsupported,
                 format!(

@@ -90,7 +90,9 @@ impl Vector {
         self.len() == 0
     }
 
+    /// For access to elements as bytes.
     fn guard(&self) -> Result<Guard> {
+        self.dtype().plain()?;
         Ok(match self {
             Self::Object(h) => Guard::Object(h.begin()?),
             Self::File(f) => Guard::File(Arc::clone(f)),
@@ -99,6 +101,7 @@ impl Vector {
 
     /// For work that writes elements: refused where they are immutable.
     fn guard_writing(&self) -> Result<Guard> {
+        self.dtype().plain()?;
         Ok(match self {
             Self::Object(h) => Guard::Object(h.begin_writing()?),
             Self::File(f) => Guard::File(Arc::clone(f)),

@@ -56,7 +56,7 @@ pub use region::{PageAdvice, RawBytes};
 pub use seam::{Event, Observer};
 pub use segment_view::SegmentView;
 pub use store::{
-    Compaction, Control, CopyWork, Fault, Handle, Info, Mode, ObjectFacts, ObjectState, ObjectWork,
-    OpenOptions, Opened, Pin, RecordRow, Store, StoreWork, Summary, Usage, VerifyReport, VerifyStep,
-    sync_all_stores,
+    ARRAY, Attributes, Change, Compaction, Control, CopyWork, FRAME, Fault, Handle, Info, LIST, MATRIX, Mode,
+    ObjectFacts, ObjectState, ObjectWork, OpenOptions, Opened, Pin, RecordRow, Role, Store, StoreWork,
+    Summary, Usage, VECTOR, VerifyReport, VerifyStep, sync_all_stores,
 };

@@ -36,7 +36,7 @@ impl MappedFile {
     /// `NOT_FOUND` (missing, and no length or read-only), `LENGTH` (no multiple of the element, or another length than asked for),
     /// `ARGUMENT`, `NO_SPACE`, `IO`.
     pub fn open(path: &Path, dtype: Dtype, len: Option<u64>, read_only: bool) -> Result<Self> {
-        dtype.fixed()?;
+        dtype.supported()?.plain()?;
         let named = |e: Error| e.with("path", path.display().to_string());
         if len.is_some_and(|n| n > MAX_LEN) {
             return Err(Error::new(

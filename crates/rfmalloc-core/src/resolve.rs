@@ -127,6 +127,8 @@ pub(crate) struct Occupied {
     pub(crate) used: Vec<Extent>,
     pub(crate) retired: Option<(Vec<Extent>, u64)>,
     pub(crate) damaged: Option<&'static str>,
+    /// The record's own key and that of its owner, where it has one.
+    pub(crate) owned: Option<(crate::format::aux::Key, crate::format::aux::Key)>,
 }
 
 /// Rule 4, after recovery (every version in the file counts).
@@ -134,6 +136,7 @@ pub(crate) fn occupied(raw: u64, slot: &Slot, idx: u32, trust: Trust, out: &mut 
     out.used.clear();
     out.retired = None;
     out.damaged = None;
+    out.owned = None;
     let Some(w) = Word::decode(raw, idx) else {
         out.damaged = Some("state word: wrong check bits");
         return;
@@ -142,7 +145,8 @@ pub(crate) fn occupied(raw: u64, slot: &Slot, idx: u32, trust: Trust, out: &mut 
     match w.state {
         State::Unused | State::Free => {}
         State::Live => match resolve(raw, slot, idx, Trust { same_boot: true, ..trust }) {
-            Resolved::Live(Live { which, body, .. }) => {
+            Resolved::Live(Live { head, which, body }) => {
+                out.owned = head.owner();
                 out.used.extend(extents(&body).into_iter().filter(|e| !e.is_empty()));
                 if !durable(which)
                     && durable(1 - which)

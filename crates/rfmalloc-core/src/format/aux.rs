@@ -1,101 +1,76 @@
 //! The aux extent: an object's attributes as tagged fields, immutable once its body is active. Table: `docs/FORMAT.md`, "Aux extent".
+//!
+//! Holds: the container with its header and checksum, and what an object's attributes are ([`Aux`]). The single fields are in `fields`.
 
-use super::{UNIT, put_u32, put_u64, u32_at, u64_at};
+use super::fields;
+pub(crate) use super::fields::{Dim, Key, Naming, RowNames, SEAL_BLOCK, Seal};
+use super::{UNIT, put_u32, slot, u32_at};
 
 pub(crate) const HEAD: usize = 24;
 const MAGIC: u32 = u32::from_le_bytes(*b"FMAX");
-/// Field tags. Those without a constant here are reserved: 2 DIM, 3 CLASS, 4 JSON, 5 NAMES, 6 DIMNAMES, 7 HEAP.
-const NAME: u16 = 1;
-const SEAL: u16 = 8;
-/// A NAME field: sequence u64, replaced id u32, replaced generation u32 (0: none), then the name's UTF-8 bytes.
-const NAMING_HEAD: usize = 16;
-/// A SEAL field: block bytes u32, checksums u32, CRC-32C of their array u32, zero u32, where the array stands in the extent u64.
-const SEAL_NBYTES: usize = 24;
 /// A name's length in UTF-8 bytes.
 pub(crate) const MAX_NAME: usize = 4096;
 /// No aux extent of this version is longer; a body that says so is damaged.
 pub(crate) const MAX_NBYTES: u64 = 1 << 30;
 /// Header and fields of this version are never longer: what is read to find a name is bounded, however long a seal's array is.
-pub(crate) const MAX_USED: u64 = 8192;
-/// Payload bytes under one checksum of a seal.
-pub(crate) const SEAL_BLOCK: u32 = 1 << 20;
-
-/// A name with the act that gave it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Naming {
-    pub(crate) name: String,
-    /// The sequence of the act: where a crash leaves a name twice, the later act wins.
-    pub(crate) seq: u64,
-    /// Id and generation of the object this act took the name from, to be destroyed with it.
-    pub(crate) replaces: Option<(u32, u32)>,
-}
-
-/// A seal: the payload is immutable, and its checksums stand in an array behind the fields.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Seal {
-    /// Checksums: one for each [`SEAL_BLOCK`] of the payload, the last for what is left.
-    pub(crate) count: u32,
-    /// CRC-32C of the array.
-    pub(crate) crc: u32,
-    /// Where the array stands, from the start of the extent. Set by [`Aux::encode`].
-    pub(crate) off: u64,
-}
-
-impl Seal {
-    /// The seal of an array of checksums, little-endian.
-    pub(crate) fn of(checksums: &[u8]) -> Self {
-        Self { count: (checksums.len() / 4) as u32, crc: crc32c::crc32c(checksums), off: 0 }
-    }
-
-    /// Checksums that a payload of `nbytes` has.
-    pub(crate) fn count_for(nbytes: u64) -> u64 {
-        nbytes.div_ceil(u64::from(SEAL_BLOCK))
-    }
-}
+pub(crate) const MAX_USED: u64 = 1 << 20;
 
 /// Attributes of one body.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Aux {
     pub(crate) naming: Option<Naming>,
+    pub(crate) dim: Option<Dim>,
+    /// The child with the elements' names.
+    pub(crate) names: Option<Key>,
+    /// One for each extent of `dim`, or empty.
+    pub(crate) dimnames: Vec<Option<Key>>,
+    /// Of a data frame.
+    pub(crate) row_names: Option<RowNames>,
+    /// The children with the bytes of long strings, by buffer index.
+    pub(crate) heap: Vec<Key>,
+    /// The user's attributes: key and JSON text.
+    pub(crate) user: Vec<(String, String)>,
     pub(crate) seal: Option<Seal>,
 }
 
 impl Aux {
-    /// Bytes of the extent that holds this name and that many checksums, known before the numbers that go with them; 0: nothing to
-    /// hold, no extent.
-    pub(crate) fn nbytes_with(name: Option<&str>, checksums: Option<u64>) -> u64 {
-        if name.is_none() && checksums.is_none() {
+    /// Whether there is anything to say, so that an extent is needed.
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// The children it names: each is an object that this one owns.
+    pub(crate) fn children(&self) -> impl Iterator<Item = Key> + use<'_> {
+        let row_names = self.row_names.as_ref().and_then(|r| r.stored);
+        let named = self.names.into_iter().chain(self.dimnames.iter().flatten().copied());
+        named.chain(row_names).chain(self.heap.iter().copied())
+    }
+
+    /// The flags of a body with these attributes.
+    pub(crate) fn body_flags(&self) -> u16 {
+        let sealed = if self.seal.is_some() { slot::SEALED } else { 0 };
+        sealed | u16::from(self.dim.as_ref().map_or(0, |d| d.class)) << 1
+    }
+
+    /// Bytes of the extent that holds this, with a seal's array of `checksums` numbers. The same for any ids, generations and sequences,
+    /// so it can be had before the numbers are known.
+    pub(crate) fn nbytes(&self, checksums: u64) -> u64 {
+        if self.is_empty() {
             return 0;
         }
-        let naming = name.map_or(0, |n| 8 + (NAMING_HEAD + n.len()).next_multiple_of(8));
-        let seal = checksums.map_or(0, |n| 8 + SEAL_NBYTES as u64 + 4 * n);
-        ((HEAD + naming) as u64 + seal).next_multiple_of(UNIT)
+        let mut out = vec![0; HEAD];
+        fields::encode(self, &mut out);
+        (out.len() as u64 + 4 * checksums).next_multiple_of(UNIT)
     }
 
     /// Bytes with padding to a whole number of units; empty when there is nothing to say. `checksums`: the seal's array.
     pub(crate) fn encode(&self, id: u32, generation: u32, checksums: &[u8], out: &mut Vec<u8>) {
         out.clear();
-        if self.naming.is_none() && self.seal.is_none() {
+        if self.is_empty() {
             return;
         }
         out.resize(HEAD, 0);
-        if let Some(naming) = &self.naming {
-            let (old_id, old_generation) = naming.replaces.unwrap_or((0, 0));
-            let mut fixed = [0u8; NAMING_HEAD];
-            put_u64(&mut fixed, 0, naming.seq);
-            put_u32(&mut fixed, 8, old_id);
-            put_u32(&mut fixed, 12, old_generation);
-            field(out, NAME, &[&fixed, naming.name.as_bytes()]);
-        }
-        if let Some(seal) = &self.seal {
-            let mut fixed = [0u8; SEAL_NBYTES];
-            put_u32(&mut fixed, 0, SEAL_BLOCK);
-            put_u32(&mut fixed, 4, seal.count);
-            put_u32(&mut fixed, 8, seal.crc);
-            // The array follows the last field, which this one is.
-            put_u64(&mut fixed, 16, (out.len() + 8 + SEAL_NBYTES) as u64);
-            field(out, SEAL, &[&fixed]);
-        }
+        fields::encode(self, out);
         let used = out.len();
         out.extend_from_slice(checksums);
         out.resize(out.len().next_multiple_of(UNIT as usize), 0);
@@ -141,52 +116,21 @@ impl Aux {
             let Some(value) = b.get(at + 8..).and_then(|r| r.get(..value_nbytes)) else {
                 return Err("attributes: field cut short");
             };
-            match tag {
-                NAME if aux.naming.is_some() => return Err("attributes: two names"),
-                SEAL if aux.seal.is_some() => return Err("attributes: two seals"),
-                NAME => aux.naming = Some(decode_naming(value)?),
-                SEAL => aux.seal = Some(decode_seal(value, used as u64, nbytes)?),
-                _ => return Err("attributes: a field this version does not know; update rfmalloc"),
-            }
+            fields::decode(&mut aux, tag, value, (used as u64, nbytes))?;
             at += 8 + value_nbytes.next_multiple_of(8);
         }
-        Ok(aux)
+        aux.is_consistent().map(|()| aux)
     }
-}
 
-fn decode_naming(value: &[u8]) -> Result<Naming, &'static str> {
-    if value.len() <= NAMING_HEAD || value.len() > NAMING_HEAD + MAX_NAME {
-        return Err("attributes: name length out of range");
+    fn is_consistent(&self) -> Result<(), &'static str> {
+        match &self.dim {
+            None if !self.dimnames.is_empty() => Err("attributes: dimnames without dimensions"),
+            Some(dim) if !self.dimnames.is_empty() && dim.extents.len() != self.dimnames.len() => {
+                Err("attributes: as many dimnames as dimensions there must be")
+            }
+            _ => Ok(()),
+        }
     }
-    let name =
-        std::str::from_utf8(&value[NAMING_HEAD..]).map_err(|_| "attributes: name is not UTF-8")?.to_owned();
-    let old = (u32_at(value, 8), u32_at(value, 12));
-    Ok(Naming { name, seq: u64_at(value, 0), replaces: (old.1 != 0).then_some(old) })
-}
-
-/// `used`, `nbytes`: where the fields and where the extent end.
-fn decode_seal(value: &[u8], used: u64, nbytes: u64) -> Result<Seal, &'static str> {
-    if value.len() != SEAL_NBYTES || u32_at(value, 0) != SEAL_BLOCK {
-        return Err("attributes: a seal this version does not know; update rfmalloc");
-    }
-    let seal = Seal { count: u32_at(value, 4), crc: u32_at(value, 8), off: u64_at(value, 16) };
-    let end = seal.off.checked_add(4 * u64::from(seal.count));
-    if seal.off < used || end.is_none_or(|end| end > nbytes) {
-        return Err("attributes: the seal's checksums lie outside their extent");
-    }
-    Ok(seal)
-}
-
-/// Header 8 bytes {tag u16, zero u16, nbytes u32}, value, zeros to a multiple of 8.
-fn field(out: &mut Vec<u8>, tag: u16, parts: &[&[u8]]) {
-    let nbytes: usize = parts.iter().map(|p| p.len()).sum();
-    out.extend_from_slice(&tag.to_le_bytes());
-    out.extend_from_slice(&[0, 0]);
-    out.extend_from_slice(&(nbytes as u32).to_le_bytes());
-    for part in parts {
-        out.extend_from_slice(part);
-    }
-    out.resize(out.len().next_multiple_of(8), 0);
 }
 
 /// CRC-32C of all used bytes but the checksum itself (16–19).
@@ -198,27 +142,40 @@ fn checksum(b: &[u8]) -> u32 {
 mod tests {
     use super::*;
 
-    fn naming() -> Naming {
-        Naming { name: "weights of the cohort".into(), seq: 9, replaces: Some((3, 4)) }
+    fn named() -> Aux {
+        let naming = Naming { name: "weights of the cohort".into(), seq: 9, replaces: Some((3, 4)) };
+        Aux { naming: Some(naming), ..Aux::default() }
+    }
+
+    fn everything() -> Aux {
+        Aux {
+            dim: Some(Dim { class: Dim::MATRIX, extents: vec![3, 4] }),
+            names: Some((7, 8)),
+            dimnames: vec![None, Some((9, 10))],
+            row_names: Some(RowNames { rows: 12, stored: Some((1, 2)) }),
+            heap: vec![(11, 12), (13, 14)],
+            user: vec![("unit".into(), "\"kg\"".into()), ("of".into(), "{}".into())],
+            ..named()
+        }
     }
 
     #[test]
     fn what_is_encoded_is_decoded_and_has_the_size_told_before() {
         let checksums: Vec<u8> = (0..36).collect();
-        for (naming, array) in [
-            (Some(naming()), None),
-            (None, Some(&checksums[..])),
-            (Some(naming()), Some(&checksums[..])),
-            (None, Some(&[][..])),
-            (None, None),
+        for (aux, array) in [
+            (named(), None),
+            (everything(), None),
+            (Aux::default(), Some(&checksums[..])),
+            (everything(), Some(&checksums[..])),
+            (Aux::default(), Some(&[][..])),
+            (Aux::default(), None),
         ] {
-            let aux = Aux { naming, seal: array.map(Seal::of) };
+            let aux = Aux { seal: array.map(Seal::of), ..aux };
             let mut out = Vec::new();
             aux.encode(5, 6, array.unwrap_or(&[]), &mut out);
-            let name = aux.naming.as_ref().map(|n| n.name.as_str());
-            assert_eq!(out.len() as u64, Aux::nbytes_with(name, array.map(|a| a.len() as u64 / 4)));
+            assert_eq!(out.len() as u64, aux.nbytes(array.map_or(0, |a| a.len() as u64 / 4)));
             let found = Aux::decode(&out, out.len() as u64, 5, 6).unwrap();
-            assert_eq!(found.naming, aux.naming);
+            assert_eq!(Aux { seal: None, ..found.clone() }, Aux { seal: None, ..aux.clone() });
             if let (Some(seal), Some(array)) = (found.seal, array) {
                 assert_eq!(&out[seal.off as usize..][..array.len()], array);
                 assert_eq!(Seal { off: 0, ..seal }, Seal::of(array));
@@ -237,7 +194,7 @@ mod tests {
     fn no_input_is_read_beyond_its_end() {
         let checksums = [7u8; 400];
         let mut good = Vec::new();
-        let aux = Aux { naming: Some(naming()), seal: Some(Seal::of(&checksums)) };
+        let aux = Aux { seal: Some(Seal::of(&checksums)), ..everything() };
         aux.encode(5, 6, &checksums, &mut good);
         let nbytes = good.len() as u64;
         assert!(Aux::decode(&good, nbytes, 5, 6).is_ok());
@@ -251,6 +208,29 @@ mod tests {
             let mut bad = good.clone();
             bad[bit / 8] ^= 1 << (bit % 8);
             assert!(Aux::decode(&bad, nbytes, 5, 6).is_err(), "bit {bit}");
+        }
+    }
+
+    /// A forged checksum is easily made: what the fields say must hold by itself.
+    #[test]
+    fn fields_that_contradict_themselves_are_refused_whatever_the_checksum() {
+        let forged = [
+            Aux { dimnames: vec![None], ..Aux::default() },
+            Aux {
+                dim: Some(Dim { class: Dim::ARRAY, extents: vec![2, 3] }),
+                dimnames: vec![None],
+                ..Aux::default()
+            },
+            Aux { dim: Some(Dim { class: 3, extents: vec![2, 3] }), ..Aux::default() },
+            Aux { dim: Some(Dim { class: Dim::MATRIX, extents: vec![2] }), ..Aux::default() },
+            Aux { dim: Some(Dim { class: Dim::ARRAY, extents: vec![1 << 32, 1] }), ..Aux::default() },
+            Aux { names: Some((1, 0)), ..Aux::default() },
+            Aux { user: vec![("a".into(), "1".into()), ("a".into(), "2".into())], ..Aux::default() },
+        ];
+        for aux in forged {
+            let mut out = Vec::new();
+            aux.encode(5, 6, &[], &mut out);
+            assert!(Aux::decode(&out, out.len() as u64, 5, 6).is_err(), "{aux:?}");
         }
     }
 }

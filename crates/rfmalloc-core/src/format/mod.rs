@@ -4,6 +4,7 @@
 //! returns and answers with what is wrong. All integers are little-endian; all constants are independent of the host.
 
 pub(crate) mod aux;
+pub(crate) mod fields;
 pub(crate) mod segment;
 pub(crate) mod slot;
 pub(crate) mod superblock;

@@ -9,8 +9,11 @@ pub(crate) const BODY_NBYTES: usize = 48;
 pub(crate) const DEAD_SEQ_OFF: usize = 24;
 /// `dead_seq` of an object that was never destroyed.
 pub(crate) const NOT_DEAD: u64 = u64::MAX;
-/// Body flag: the payload is immutable, and the attributes hold its checksums. No other flag is known.
+/// Body flag: the payload is immutable, and the attributes hold its checksums.
 pub(crate) const SEALED: u16 = 1;
+/// Body flags: the attributes hold a shape of this class. No other flags are known.
+pub(crate) const MATRIX: u16 = 2;
+pub(crate) const ARRAY: u16 = 4;
 /// Sequences have 56 bits.
 pub(crate) const MAX_SEQ: u64 = (1 << 56) - 1;
 
@@ -66,7 +69,7 @@ pub(crate) struct Head {
     pub(crate) id: u32,
     pub(crate) generation: u32,
     pub(crate) dtype: u8,
-    /// 0 vector, 1 matrix, 2 array, 3 list, 4 data frame.
+    /// 0 vector, 3 list, 4 data frame. A vector is a matrix or an array by its attributes.
     pub(crate) kind: u8,
     pub(crate) owner_id: u32,
     pub(crate) owner_generation: u32,
@@ -99,6 +102,12 @@ pub(crate) struct Slot {
 }
 
 impl Head {
+    /// Id and generation of the object, and of the one it belongs to; `None`: it belongs to nobody.
+    pub(crate) fn owner(&self) -> Option<((u32, u32), (u32, u32))> {
+        let owner = (self.owner_id, self.owner_generation);
+        (owner.1 != 0).then_some(((self.id, self.generation), owner))
+    }
+
     pub(crate) fn encode(&self) -> [u8; 24] {
         let mut b = [0u8; 24];
         put_u32(&mut b, 0, self.id);
@@ -131,6 +140,11 @@ fn body_crc(b: &[u8], id: u32, generation: u32) -> u32 {
 impl Body {
     pub(crate) fn is_sealed(&self) -> bool {
         self.flags & SEALED != 0
+    }
+
+    /// The class of its shape, 0: none.
+    pub(crate) fn shape(&self) -> u8 {
+        ((self.flags & (MATRIX | ARRAY)) >> 1) as u8
     }
 
     pub(crate) fn encode(&self, id: u32, generation: u32) -> [u8; BODY_NBYTES] {

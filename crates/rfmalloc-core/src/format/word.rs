@@ -102,6 +102,11 @@ pub(crate) fn raw_tag(raw: u64) -> u16 {
     (raw >> 32) as u16
 }
 
+/// Whether a raw word says that its object is a list or frame, without checking it.
+pub(crate) fn raw_is_list(raw: u64) -> bool {
+    raw_is_live(raw) && raw >> 6 & 1 != 0
+}
+
 /// Whether a raw word says live, without checking it.
 pub(crate) fn raw_is_live(raw: u64) -> bool {
     raw & 7 == 2

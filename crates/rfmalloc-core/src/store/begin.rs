@@ -6,6 +6,7 @@
 
 use super::harden::{barrier_metadata, store_metadata_again};
 use super::superblock::MOST_LEASED_BEYOND;
+use super::tree::Owned;
 use super::{Inner, Mode, Shared};
 use crate::error::{Error, Result};
 use crate::format::superblock::{CLEAN, HELD_DISTRUST, POISONED};
@@ -19,6 +20,18 @@ use fmalloc_sys::fm_extent;
 /// Ids of catalog segments in a conflict start here; record ids are 32 bits wide.
 const SEGMENT_ID: u64 = 1 << 40;
 const BATCH: usize = 1 << 16;
+
+/// The extents of all records, loaded.
+pub(super) struct Loaded {
+    /// Not ready yet.
+    pub(super) heap: Heap,
+    /// What is to be retired once it is, with its stamps.
+    pub(super) retired: Vec<(Vec<Extent>, u64)>,
+    /// Damaged records.
+    pub(super) damaged: u64,
+    /// Records that have an owner.
+    pub(super) owned: Vec<Owned>,
+}
 
 impl Inner {
     /// Rule 3; idempotent. After it, free space may be allocated and records changed.
@@ -55,7 +68,7 @@ impl Inner {
         }
         self.check_lease()?;
         // Overlaps are found before the first store. After a machine crash this is the virtual picture; it is derived again below.
-        let mut heap = self.derive(used_end, !self.same_boot)?;
+        let (mut heap, mut owned) = self.derive(used_end, !self.same_boot)?;
         if refuse_damage && self.tail_only {
             return Err(Error::corrupt(
                 "a record is damaged, so what a killed process left is not promised beyond this machine's next failure; verify() names it",
@@ -74,11 +87,18 @@ impl Inner {
         let was_trusted = self.same_boot;
         let recovered = self.recover(sh, used_end);
         self.barrier(sh, recovered)?;
+        if !was_trusted {
+            // Rule 16: a bit may have been lost with its page. Where a damaged list keeps them from being counted, they stay distrusted.
+            self.sb.state |= HELD_DISTRUST;
+            let counted = self.recount_held(sh).map(|all| {
+                if all {
+                    self.sb.state &= !HELD_DISTRUST;
+                }
+            });
+            self.barrier(sh, counted)?;
+        }
         if !was_trusted && self.picture.is_keeping {
             self.cover_kept(sh, used_end)?;
-        }
-        if !was_trusted {
-            self.sb.state |= HELD_DISTRUST;
         }
         self.sb.state &= !(CLEAN | POISONED);
         if !planted!(RecoveryWithoutSuperblock) {
@@ -88,13 +108,14 @@ impl Inner {
         self.same_boot = true;
         self.forget_picture();
         if !was_trusted {
-            heap = self.derive(used_end, false)?;
+            (heap, owned) = self.derive(used_end, false)?;
         }
         self.slots_used = used_end;
         self.collect_free_slots();
         self.heap = Some(heap);
         self.begun = true;
-        self.settle_losers(sh)
+        self.settle_losers(sh)?;
+        self.collect_orphans(sh, owned)
     }
 
     fn begin_scratch(&mut self) -> Result<()> {
@@ -229,15 +250,15 @@ impl Inner {
         Word { state: State::Live, active: live.which, durable, pair: live.body.seq as u8, tag, ..*old }
     }
 
-    /// Rule 4: the free-space map. `before_recovery`: as recovery will leave the file.
-    pub(super) fn derive(&mut self, used_end: u32, before_recovery: bool) -> Result<Heap> {
-        let (mut heap, retired, damaged) = self.load_map(used_end, before_recovery)?;
+    /// Rule 4: the free-space map, and the records that have an owner. `before_recovery`: as recovery will leave the file.
+    fn derive(&mut self, used_end: u32, before_recovery: bool) -> Result<(Heap, Vec<Owned>)> {
+        let Loaded { mut heap, retired, damaged, owned } = self.load_map(used_end, before_recovery)?;
         // Also where only the file's tail will be used: of two whole records on the same bytes one would be freed under the other.
         heap.ready()?.map_err(|c| conflict_error(&c))?;
         self.tail_only = damaged > 0;
         self.tail_from = if self.tail_only { self.file_len } else { 0 };
         if self.tail_only {
-            return self.tail_heap();
+            return Ok((self.tail_heap()?, owned));
         }
         for (extents, stamp) in retired {
             for e in extents {
@@ -245,7 +266,7 @@ impl Inner {
             }
         }
         heap.reclaim(self.synced_seq);
-        Ok(heap)
+        Ok((heap, owned))
     }
 
     fn tail_heap(&self) -> Result<Heap> {
@@ -269,11 +290,13 @@ impl Inner {
                 found.used.clear();
                 found.retired = None;
                 found.damaged = None;
+                found.owned = None;
                 match self.resolved(raw, &slot, idx) {
                     Resolved::Absent => {}
                     Resolved::Damaged(what) => found.damaged = Some(what),
                     Resolved::Live(live) => {
                         found.used.extend(resolve::extents(&live.body).into_iter().filter(|e| !e.is_empty()));
+                        found.owned = live.head.owner();
                     }
                 }
             } else {
@@ -310,13 +333,8 @@ impl Inner {
         conflicts
     }
 
-    /// Loads every occupied extent; returns the unready heap, what is to be retired once it is ready, and the number of damaged records.
-    #[expect(clippy::type_complexity, reason = "a private triple of three different things")]
-    pub(super) fn load_map(
-        &self,
-        used_end: u32,
-        before_recovery: bool,
-    ) -> Result<(Heap, Vec<(Vec<Extent>, u64)>, u64)> {
+    /// Loads every occupied extent.
+    pub(super) fn load_map(&self, used_end: u32, before_recovery: bool) -> Result<Loaded> {
         let mut heap = Heap::new(HEADER_BYTES, self.file_len)?;
         let mut extents: Vec<fm_extent> = Vec::with_capacity(BATCH + 8);
         let mut ids: Vec<u64> = Vec::with_capacity(BATCH + 8);
@@ -325,9 +343,11 @@ impl Inner {
             ids.push(SEGMENT_ID + k as u64);
         }
         let mut retired = Vec::new();
+        let mut owned = Vec::new();
         let mut damaged = 0u64;
         let mut failed = None;
         self.each_occupied(used_end, before_recovery, |idx, found| {
+            owned.extend(found.owned.map(|(child, owner)| Owned { child, owner }));
             damaged += u64::from(found.damaged.is_some());
             // Payload and aux of a record usually touch: one extent then.
             let mut last: Option<Extent> = None;
@@ -361,7 +381,7 @@ impl Inner {
             return Err(e);
         }
         heap.load(&extents, &ids)?;
-        Ok((heap, retired, damaged))
+        Ok(Loaded { heap, retired, damaged, owned })
     }
 
     fn collect_free_slots(&mut self) {

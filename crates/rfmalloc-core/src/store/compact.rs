@@ -8,7 +8,7 @@
 //! An extent only ever moves down, so the work ends. Every round begins with everything synced: then a move needs no barrier of its own,
 //! and what the round before left behind is free.
 
-use super::objects::{Fate, Moving, current_thread};
+use super::objects::{Fate, Moving, Owner, current_thread};
 use super::space::{BOUNDARY, alignment, copy};
 use super::upkeep::{Control, Upkeep, UpkeepGuard};
 use super::{Inner, Shared, Store, StoreWork};
@@ -342,8 +342,11 @@ impl Inner {
         Ok(Some(Subject { live: Some(live), open, payload: live.body.payload }))
     }
 
+    /// A part is not open by itself when its owner is: who has that reads it.
     fn is_movable(&self, subject: &Subject, me: Option<u64>) -> bool {
+        let owner = subject.live.and_then(|l| l.head.owner()).map(|(_, owner)| Owner::Record(owner));
         subject.open.is_none_or(|(key, _)| self.objects.is_movable(key, me))
+            && self.objects.is_owner_movable(owner, me)
     }
 
     /// The lowest gap for these bytes that lies wholly below them.

@@ -4,11 +4,12 @@
 //! index is built. Before recovery from a machine crash a tag may be of another version than the one that counts, so slots are scanned.
 //! Where a damaged record might be the one asked for, the answer is an error, never "not there".
 
+use super::attributes::{ARRAY, FRAME, LIST, VECTOR};
 use super::{Inner, Shared};
 use crate::dtype::Dtype;
 use crate::error::{Code, Error, Result};
 use crate::format::aux::{self, Aux, Naming, Seal};
-use crate::format::slot::{SEALED, Slot};
+use crate::format::slot::{self, SEALED, Slot};
 use crate::format::word::{self, Word};
 use crate::mutants::planted;
 use crate::names::Names;
@@ -16,12 +17,24 @@ use crate::region::Region;
 use crate::resolve::{self, Live, Resolved};
 use std::sync::Arc;
 
-/// The last of the kinds that the format knows.
-const MOST_KIND: u8 = 4;
 /// Lookups answered by scanning before the index is built.
 const SCANS: u32 = 16;
 
 const SEAL_DIFFERS: &str = "sealed flag, seal and length of the payload differ";
+const SHAPE_DIFFERS: &str = "kind, flags, dimensions and length do not go together";
+
+/// What attributes say of the shape is what the record says.
+fn has_shape_of(aux: &Aux, live: &Live) -> bool {
+    let is_frame = live.head.kind == FRAME;
+    let fits = match &aux.dim {
+        None => live.body.shape() == 0,
+        Some(dim) => {
+            live.body.shape() == dim.class && live.head.kind == VECTOR && dim.len() == Some(live.body.len)
+        }
+    };
+    fits && (is_frame || aux.row_names.is_none())
+        && (aux.heap.is_empty() || live.head.dtype == Dtype::Character.code())
+}
 
 /// Element bytes of a whole record, without padding.
 pub(super) fn payload_nbytes(live: &Live) -> u64 {
@@ -78,17 +91,22 @@ impl Inner {
             Some(nbytes) if nbytes <= live.body.payload.nbytes => {}
             _ => return Some("more elements than its bytes can hold"),
         }
-        if live.head.kind > MOST_KIND {
-            return Some("unknown kind");
+        match live.head.kind {
+            VECTOR if dtype != Dtype::List => {}
+            LIST | FRAME if dtype == Dtype::List => {}
+            _ => return Some("kind and element type do not go together"),
         }
         if live.body.aux.nbytes > aux::MAX_NBYTES {
             return Some("attributes: length out of range");
         }
-        if live.body.flags & !SEALED != 0 {
+        if live.body.flags & !(SEALED | slot::MATRIX | slot::ARRAY) != 0 || live.body.shape() > ARRAY {
             return Some("unknown flags");
         }
-        if live.body.is_sealed() && live.body.aux.is_empty() {
+        if live.body.aux.is_empty() && live.body.is_sealed() {
             return Some(SEAL_DIFFERS);
+        }
+        if live.body.aux.is_empty() && live.body.shape() != 0 {
+            return Some(SHAPE_DIFFERS);
         }
         resolve::extents(&live.body)
             .into_iter()
@@ -124,6 +142,9 @@ impl Inner {
         let wanted = live.body.is_sealed().then(|| Seal::count_for(payload_nbytes(live)));
         if aux.seal.map(|s| u64::from(s.count)) != wanted {
             return Err(self.damaged(live.head.id, SEAL_DIFFERS));
+        }
+        if !has_shape_of(&aux, live) {
+            return Err(self.damaged(live.head.id, SHAPE_DIFFERS));
         }
         Ok(aux)
     }

@@ -36,6 +36,7 @@ impl ObjectState {
 }
 
 /// What a handle knows of its object without asking again.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts, each documented")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ObjectFacts {
     /// Slot index of a record; 2^32 and up for a temporary.
@@ -44,7 +45,7 @@ pub struct ObjectFacts {
     pub generation: u64,
     /// Element type.
     pub dtype: Dtype,
-    /// 0: vector.
+    /// [`VECTOR`](crate::VECTOR), [`MATRIX`](crate::MATRIX), [`ARRAY`](crate::ARRAY), [`LIST`](crate::LIST) or [`FRAME`](crate::FRAME).
     pub kind: u8,
     /// Elements.
     pub len: u64,
@@ -56,6 +57,10 @@ pub struct ObjectFacts {
     pub cell: (u32, i32),
     /// Has a record (persistent) or was committed (scratch).
     pub committed: bool,
+    /// It is a part of another object, its names for one.
+    pub owned: bool,
+    /// There may be more to it: see [`Store::attributes`](crate::Store::attributes).
+    pub has_attributes: bool,
     /// The elements are immutable.
     pub sealed: bool,
 }
@@ -76,16 +81,14 @@ impl Drop for Handle {
         let was_counted = o.alive;
         o.handles.remove(self.thread);
         inner.objects.live_handles = inner.objects.live_handles.saturating_sub(u64::from(was_counted));
-        inner.reap(self.key);
+        inner.reap_quietly(self.key);
     }
 }
 
 impl Inner {
-    pub(super) fn reap(&mut self, key: u32) {
-        if let Some((e, fate)) = self.objects.reap(key) {
-            // Without a map (a closing store) there is nothing to give back to.
-            let _ = self.give_back(e, fate);
-        }
+    fn reap_quietly(&mut self, key: u32) {
+        // Without a map (a closing store) there is nothing to give back to.
+        let _ = self.reap(key);
     }
 
     /// The slot of an open object; `None`: a temporary.
@@ -295,6 +298,8 @@ impl Handle {
     }
 
     fn pin_as(&self, start: u64, nbytes: u64, for_reading: bool) -> Result<Pin> {
+        // Views and cells are read by the core alone, which checks each.
+        self.facts.dtype.plain()?;
         let mut inner = self.shared.lock_open_for_elements()?;
         if start.checked_add(nbytes).is_none_or(|end| end > self.facts.nbytes) {
             return Err(Error::new(Code::OutOfBounds, "the window reaches beyond the vector"));
@@ -353,7 +358,7 @@ impl Drop for Pin {
         let Some(mut inner) = shared.lock_ours() else { return };
         if let Some(o) = inner.objects.get(self.key, self.serial) {
             o.pins -= 1;
-            inner.reap(self.key);
+            inner.reap_quietly(self.key);
         }
     }
 }
@@ -395,7 +400,7 @@ impl Drop for Operation {
         if let Some(o) = inner.objects.get(self.key, self.serial) {
             o.operations -= 1;
             inner.objects.operations -= 1;
-            inner.reap(self.key);
+            inner.reap_quietly(self.key);
         }
         if inner.closing {
             self.shared.changed.notify_all();

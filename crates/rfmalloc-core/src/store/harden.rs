@@ -3,6 +3,7 @@
 use super::handle::Target;
 use super::{Handle, Inner, Operation, Shared, Store};
 use crate::error::{Code, Error, Result};
+use crate::format::aux::Key;
 use crate::format::superblock::{self, COPY_OFF};
 use crate::format::word::{State, Word};
 use crate::format::{segment, slot};
@@ -12,8 +13,15 @@ use crate::resolve::{self, Live, Resolved};
 use std::sync::Arc;
 
 impl Inner {
-    /// Rule 13 under the mutex: the record's active version is on stable storage, whatever else is dirty.
+    /// Rule 13 under the mutex: the record's active version is on stable storage, whatever else is dirty; its children before it (rule 25).
     pub(super) fn harden(&mut self, sh: &Shared, idx: u32) -> Result<()> {
+        for idx in self.owned_tree(idx).into_iter().rev() {
+            self.harden_one(sh, idx)?;
+        }
+        Ok(())
+    }
+
+    fn harden_one(&mut self, sh: &Shared, idx: u32) -> Result<()> {
         let Some((word, live)) = self.live_with_word(idx)? else { return Ok(()) };
         if planted!(FullCommitVolatile) {
             return Ok(());
@@ -170,12 +178,23 @@ impl ObjectWork {
         // Declared before any guard of the mutex, so that it is dropped after them: ending an operation takes the mutex.
         let (target, _operation) = self.begin()?;
         let work = Self { shared: Arc::clone(sh), target };
-        while let Some(version) = work.start(sh)? {
-            if work.finish(sh, &version)? {
-                break;
+        for (idx, generation) in work.parts(sh)? {
+            while let Some(version) = work.start(sh, idx, generation)? {
+                if Self::finish(sh, &version)? {
+                    break;
+                }
             }
         }
         sh.check_not_replaced()
+    }
+
+    /// What the object holds and owns, and at last itself; nothing where there is nothing to do.
+    fn parts(&self, sh: &Shared) -> Result<Vec<Key>> {
+        let mut inner = sh.lock_open()?;
+        match self.record(&mut inner)? {
+            Some(idx) if !sh.read_only => inner.dependents_first(idx),
+            _ => Ok(Vec::new()),
+        }
     }
 
     /// The handle may be gone by now (a close lets go of all before it refuses): then the record itself says whether it lives.
@@ -193,24 +212,23 @@ impl ObjectWork {
         Ok((target, operation))
     }
 
-    /// The version to be made durable; `None`: there is nothing to do.
-    fn start(&self, sh: &Shared) -> Result<Option<(u32, Live)>> {
+    /// The version to be made durable; `None`: a part that is gone meanwhile.
+    fn start(&self, sh: &Shared, idx: u32, generation: u32) -> Result<Option<(u32, Live)>> {
         let mut inner = sh.lock_open()?;
-        let Some(idx) = self.record(&mut inner)? else { return Ok(None) };
-        if sh.read_only {
-            return Ok(None);
-        }
         sh.check_writable(&inner)?;
         // The D bit is a mutation like any other (rule 3).
         inner.begin(sh)?;
-        match inner.live_with_word(idx)? {
-            Some((_, live)) => Ok(Some((idx, live))),
-            None => Err(self.target.destroyed_error()),
+        let live =
+            inner.live_with_word(idx)?.map(|(_, live)| live).filter(|l| l.head.generation == generation);
+        match live {
+            Some(live) => Ok(Some((idx, live))),
+            None if self.record(&mut inner)? == Some(idx) => Err(self.target.destroyed_error()),
+            None => Ok(None),
         }
     }
 
     /// False: the version changed meanwhile, so it is done again.
-    fn finish(&self, sh: &Shared, (idx, live): &(u32, Live)) -> Result<bool> {
+    fn finish(sh: &Shared, (idx, live): &(u32, Live)) -> Result<bool> {
         // B1 without the mutex: other work goes on.
         let mut done = Ok(());
         if planted!(DBeforeB1) {
@@ -245,8 +263,8 @@ impl ObjectWork {
             Some((word, now)) if planted!(DForChangedBody) => {
                 inner.set_durable(sh, *idx, word, now.which).map(|()| true)
             }
-            Some(_) => Ok(false),
-            None => Err(self.target.destroyed_error()),
+            // Changed, or gone: `start` tells which.
+            _ => Ok(false),
         }
     }
 }

@@ -1,9 +1,10 @@
 //! The life of an object, as an opener of the store commands it: reserved, written, committed, named, found again, destroyed.
 
+use super::attributes::{Attrs, LIST, VECTOR};
 use super::find::check_name;
 use super::handle::Handle;
-use super::objects::{Elements, Fate, Object};
-use super::record::NewRecord;
+use super::objects::{Elements, Fate, Object, Owner};
+use super::record::{Created, NewRecord};
 use super::space::zero;
 use super::{Inner, Mode, Shared, Store};
 use crate::dtype::{Dtype, MAX_LEN};
@@ -23,7 +24,11 @@ impl Store {
     /// `ARGUMENT` (length), `UNSUPPORTED` (type), `NO_SPACE`, `READ_ONLY`, `CORRUPT`, `CLOSED`.
     pub fn reserve(&self, dtype: Dtype, len: u64, zeroed: bool) -> Result<Handle> {
         let sh = self.shared()?;
-        dtype.fixed()?;
+        if dtype.supported()? == Dtype::List {
+            return Err(Error::new(Code::Type, "a list is made of objects, not of elements"));
+        }
+        // An element of text that nobody wrote must be one: the empty string.
+        let zeroed = zeroed || dtype == Dtype::Character;
         if len > MAX_LEN {
             return Err(Error::new(
                 Code::Argument,
@@ -79,6 +84,7 @@ impl Store {
                 format!("{} bytes given for {len} elements of {} bytes", bytes.len(), dtype.width()),
             ));
         }
+        dtype.plain()?;
         if bytes.len() <= SMALL_PAYLOAD && self.mode() == Mode::Persistent {
             return self.with_space(|| self.put_small(dtype, len, bytes, name, replace));
         }
@@ -101,7 +107,7 @@ impl Store {
         replace: bool,
     ) -> Result<Handle> {
         let sh = self.shared()?;
-        dtype.fixed()?;
+        dtype.supported()?;
         let nbytes = bytes.len() as u64;
         let units = nbytes.next_multiple_of(UNIT);
         let mut inner = sh.lock_open()?;
@@ -111,15 +117,27 @@ impl Store {
         span.write(0, bytes);
         span.part(nbytes, units - nbytes).zero();
         sh.seam.announce(payload.off, units);
-        let new = NewRecord { dtype: dtype.code(), kind: 0, len, payload, name, replace };
-        let (idx, generation) = match inner.create_record(sh, &new) {
-            Ok(made) => made,
+        let new = NewRecord {
+            dtype: dtype.code(),
+            kind: VECTOR,
+            len,
+            payload,
+            owner: (0, 0),
+            held: false,
+            attrs: &Attrs::default(),
+            cells: None,
+        };
+        let created = match inner.create_record(sh, &new, name, replace) {
+            Ok(created) => created,
             Err(e) => {
                 inner.give_back(payload, Fate::Free)?;
                 return Err(e);
             }
         };
-        let key = inner.objects.insert(Object::new(dtype, 0, len, payload, Some((idx, generation))));
+        let record = Some((created.idx, created.generation));
+        let mut object = Object::new(dtype, VECTOR, len, payload, record);
+        object.has_aux = !created.aux.is_empty();
+        let key = inner.objects.insert(object);
         inner.handle(sh, key)
     }
 
@@ -150,7 +168,9 @@ impl Store {
         self.check_ours(handle)?;
         let mut inner = sh.lock_open()?;
         sh.check_writable(&inner)?;
-        if let Some(idx) = inner.record_of(handle)? {
+        let record = inner.record_of(handle)?;
+        inner.check_unowned(handle.key)?;
+        if let Some(idx) = record {
             return match name {
                 Some(_) => inner.rename_record(sh, idx, name, replace),
                 None => Ok(()),
@@ -159,19 +179,9 @@ impl Store {
         if sh.mode == Mode::Scratch {
             return inner.commit_scratch(handle, name, replace);
         }
-        let (dtype, kind, len, payload) = {
-            let o = inner.objects.get(handle.key, handle.serial).ok_or_else(|| handle.destroyed_error())?;
-            (o.dtype.code(), o.kind, o.len, o.payload)
-        };
-        let (idx, generation) =
-            inner.create_record(sh, &NewRecord { dtype, kind, len, payload, name, replace })?;
-        inner.objects.unlink(handle.key);
-        inner.objects.by_record.insert(idx, handle.key);
+        let created = inner.commit_tree(sh, handle, name, replace)?;
+        inner.settle(handle.key, &created, None)?;
         let o = inner.objects.get(handle.key, handle.serial).ok_or_else(|| handle.destroyed_error())?;
-        o.record = Some(idx);
-        o.id = u64::from(idx);
-        o.generation = u64::from(generation);
-        o.committed = true;
         handle.facts = o.facts();
         Ok(())
     }
@@ -199,7 +209,7 @@ impl Store {
     /// Destroys the object: every handle is dead from now on. False: it was dead already. `at_once`: its bytes need no sync before reuse.
     ///
     /// # Errors
-    /// `BUSY`: an operation runs on it; `READ_ONLY`, `POISONED`, `IO`, `CLOSED`.
+    /// `BUSY`: an operation runs on it, a list or frame holds it, or it is a part of another object; `READ_ONLY`, `POISONED`, `IO`, `CLOSED`.
     pub fn destroy(&self, handle: &Handle, at_once: bool) -> Result<bool> {
         let sh = self.shared()?;
         self.check_ours(handle)?;
@@ -216,19 +226,18 @@ impl Store {
                 .with("id", o.id));
         }
         let (record, payload) = (o.record, o.payload);
+        inner.check_unowned(handle.key)?;
+        inner.check_unheld(handle.key, record)?;
         match record {
             Some(idx) => {
                 inner.begin(sh)?;
+                inner.check_not_busy(idx)?;
                 inner.prepare_names(sh)?;
                 // Rule 9: where every commit is durable, so is every death.
                 inner.destroy_record(sh, idx, at_once || (sh.is_full() && !planted!(FullDeathVolatile)))?;
                 sh.note_commit(&mut inner);
             }
-            None => {
-                if let Some((e, fate)) = inner.objects.kill(handle.key, payload, Fate::Free) {
-                    inner.give_back(e, fate)?;
-                }
-            }
+            None => inner.kill(handle.key, payload)?,
         }
         Ok(true)
     }
@@ -327,6 +336,31 @@ impl Store {
 }
 
 impl Inner {
+    /// The record of a temporary, with all its children's.
+    fn commit_tree(
+        &mut self,
+        sh: &Arc<Shared>,
+        handle: &Handle,
+        name: Option<&str>,
+        replace: bool,
+    ) -> Result<Created> {
+        let o = self.objects.get(handle.key, handle.serial).ok_or_else(|| handle.destroyed_error())?;
+        let kind = if o.kind < LIST { VECTOR } else { o.kind };
+        let (dtype, len, payload) = (o.dtype.code(), o.len, o.payload);
+        let (attrs, cells) = (o.attrs.clone(), o.cells.clone());
+        let new = NewRecord {
+            dtype,
+            kind,
+            len,
+            payload,
+            owner: (0, 0),
+            held: false,
+            attrs: &attrs,
+            cells: cells.as_deref(),
+        };
+        self.create_record(sh, &new, name, replace)
+    }
+
     fn open_record(&mut self, sh: &Arc<Shared>, idx: u32) -> Result<Handle> {
         let key = self.object_of(idx)?;
         self.handle(sh, key)
@@ -340,27 +374,16 @@ impl Inner {
         let live = self.live(idx)?;
         let dtype = Dtype::from_code(live.head.dtype)
             .ok_or_else(|| self.damaged(idx, "unknown element type"))?
-            .fixed()?;
-        if live.head.kind != 0 {
-            return Err(Error::new(
-                Code::Unsupported,
-                format!(
-                    "objects of kind {} are not supported by this version; update rfmalloc",
-                    live.head.kind
-                ),
-            )
-            .with("id", idx));
-        }
-        let mut object = Object::new(
-            dtype,
-            live.head.kind,
-            live.body.len,
-            live.body.payload,
-            Some((idx, live.head.generation)),
-        );
+            .supported()?;
+        let kind = if live.head.kind < LIST { live.body.shape() } else { live.head.kind };
+        let mut object =
+            Object::new(dtype, kind, live.body.len, live.body.payload, Some((idx, live.head.generation)));
         if live.body.is_sealed() {
             object.elements = Elements::Sealed;
         }
+        object.has_aux = !live.body.aux.is_empty();
+        object.owner = (live.head.owner_generation != 0)
+            .then_some(Owner::Record((live.head.owner_id, live.head.owner_generation)));
         Ok(self.objects.insert(object))
     }
 
@@ -385,15 +408,18 @@ impl Inner {
                     ));
                 }
                 let payload = old.map_or(Extent::EMPTY, |o| o.payload);
-                if let Some((e, fate)) = self.objects.kill(other, payload, Fate::Free) {
-                    self.give_back(e, fate)?;
+                if self.holders_in_memory(other) > 0 {
+                    // What a list or frame holds only loses the name.
+                    self.objects.unname(other);
+                } else {
+                    self.kill(other, payload)?;
                 }
             }
             self.objects.unname(handle.key);
             self.objects.by_name.insert(name.to_owned(), handle.key);
         }
+        self.objects.commit_in_memory(handle.key);
         let o = self.objects.get(handle.key, handle.serial).ok_or_else(|| handle.destroyed_error())?;
-        o.committed = true;
         if let Some(name) = name {
             o.name = Some(name.to_owned());
         }

@@ -11,7 +11,10 @@
 //! | `begin` | rule 3: what precedes the first mutation of a process; recovery; the free-space map |
 //! | `judge` | rule 23: what counts after a machine crash, where the opener has a say |
 //! | `space` | allocate, grow, zero, new catalog segments |
-//! | `record` | rules 7–10: create, change, destroy, replace |
+//! | `record`, `change`, `death` | rules 7 and 10: make and replace; 8: change; 9: destroy |
+//! | `tree` | rule 25: an object with its children |
+//! | `attributes` | shape, names and the rest of what belongs to an object |
+//! | `lists` | rule 16: objects that hold others |
 //! | `superblock` | rules 5, 6, 19: its one writer, the lease, the mark of a failed barrier |
 //! | `sync`, `background` | rule 12: everything on stable storage; the thread that sees to it |
 //! | `harden` | rule 13: one record on stable storage |
@@ -31,18 +34,22 @@
 //! Locking: one mutex (`Shared::inner`) over catalog, map, objects and superblock. It is never held during a whole-file sync except when
 //! a full disk forces one. The registry's lock is taken before it, never after.
 
+mod attributes;
 mod background;
 mod begin;
+mod change;
 mod close;
 mod compact;
 mod copy;
 mod creation;
+mod death;
 mod dense;
 mod find;
 mod handle;
 mod harden;
 mod judge;
 mod life;
+mod lists;
 mod load;
 mod objects;
 mod open;
@@ -53,10 +60,12 @@ mod seal;
 mod space;
 mod superblock;
 mod sync;
+mod tree;
 mod upkeep;
 mod usage;
 mod verify;
 
+pub use attributes::{ARRAY, Attributes, Change, FRAME, LIST, MATRIX, Role, VECTOR};
 pub use background::sync_all_stores;
 pub use compact::Compaction;
 pub use copy::CopyWork;

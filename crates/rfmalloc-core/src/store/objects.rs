@@ -4,10 +4,12 @@
 //! pin, no operation, and no handle of another thread (which may be between its liveness test and its access). The handles of the
 //! thread that destroyed it count no longer: that thread sees the death at once. Everything here runs under the store mutex.
 
+use super::attributes::{Attrs, Child};
 use super::handle::ObjectFacts;
 use crate::cells::Cell;
 use crate::dtype::Dtype;
 use crate::format::Extent;
+use crate::format::fields::Key;
 use crate::mutants::planted;
 use hashbrown::HashMap;
 use std::sync::OnceLock;
@@ -31,16 +33,34 @@ pub(super) enum Elements {
     Sealed,
 }
 
+/// Whose child an object is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Owner {
+    Record(Key),
+    /// Key and serial of an object without a record.
+    Open(u32, u64),
+}
+
 /// An object that is open in this process.
 pub(super) struct Object {
     pub(super) serial: u64,
     pub(super) id: u64,
     pub(super) generation: u64,
     pub(super) dtype: Dtype,
+    /// What it is now: a vector becomes a matrix by its attributes.
     pub(super) kind: u8,
     pub(super) len: u64,
     pub(super) payload: Extent,
     pub(super) record: Option<u32>,
+    pub(super) owner: Option<Owner>,
+    /// Without a record: its attributes. Those of a record stand in the file, and here is nothing.
+    pub(super) attrs: Attrs,
+    /// Without a record, of a list or frame: what it holds. A record's cells are its payload.
+    pub(super) cells: Option<Vec<Option<Child>>>,
+    /// Objects in memory that own or hold this one.
+    pub(super) holds: u32,
+    /// Whether a record has attributes at all.
+    pub(super) has_aux: bool,
     pub(super) committed: bool,
     pub(super) elements: Elements,
     /// Scratch stores only: names live in memory there.
@@ -154,6 +174,11 @@ impl Object {
             len,
             payload,
             record: record.map(|(idx, _)| idx),
+            owner: None,
+            attrs: Attrs::default(),
+            cells: None,
+            holds: 0,
+            has_aux: false,
             committed: record.is_some(),
             elements: Elements::Writable,
             name: None,
@@ -177,13 +202,28 @@ impl Object {
             nbytes: self.len * self.dtype.width(),
             cell: (self.cell.idx, self.cell.value),
             committed: self.committed,
+            owned: self.owner.is_some(),
+            has_attributes: self.has_aux || self.attrs != Attrs::default(),
             sealed: self.elements != Elements::Writable,
         }
     }
 
     pub(super) fn is_reachable(&self) -> bool {
-        self.pins > 0 || self.operations > 0 || self.handles.count() > 0
+        self.pins > 0 || self.operations > 0 || self.holds > 0 || self.handles.count() > 0
     }
+
+    /// The objects in memory that this one owns or holds.
+    fn held(&self) -> Vec<(u32, u64)> {
+        let cells = self.cells.iter().flatten().flatten();
+        self.attrs.children().chain(cells).filter_map(Child::open).collect()
+    }
+}
+
+/// What became unreachable: bytes to give back, and the objects that it held.
+#[derive(Default)]
+pub(super) struct Gone {
+    pub(super) bytes: Option<(Extent, Fate)>,
+    pub(super) held: Vec<(u32, u64)>,
 }
 
 impl Objects {
@@ -237,42 +277,69 @@ impl Objects {
         Some(o)
     }
 
-    /// Removes the object if nothing reaches it any more; returns bytes to give back.
-    pub(super) fn reap(&mut self, key: u32) -> Option<(Extent, Fate)> {
+    /// Removes the object if nothing reaches it any more.
+    pub(super) fn reap(&mut self, key: u32) -> Option<Gone> {
         let Some(Some(o)) = self.slab.get(key as usize) else { return None };
         if o.is_reachable() || (o.alive && o.name.is_some()) {
             return None;
         }
         let o = self.remove(key)?;
-        match (o.alive, o.record) {
+        let bytes = match (o.alive, o.record) {
             (true, Some(_)) => None,
             (true, None) => Some((o.payload, Fate::Free)),
             (false, _) => o.grave,
-        }
+        };
+        Some(Gone { bytes, held: o.held() })
     }
 
-    /// The object is dead: its handles are told, and it is found no more. The calling thread's handles no longer count.
-    pub(super) fn kill(&mut self, key: u32, payload: Extent, fate: Fate) -> Option<(Extent, Fate)> {
+    /// The object is dead: its handles are told, and it is found no more. The calling thread's handles no longer count. What it owned or held
+    /// is let go of at once.
+    pub(super) fn kill(&mut self, key: u32, payload: Extent, fate: Fate) -> Gone {
         self.unlink(key);
-        let Some(Some(o)) = self.slab.get_mut(key as usize) else { return Some((payload, fate)) };
+        let Some(Some(o)) = self.slab.get_mut(key as usize) else {
+            return Gone { bytes: Some((payload, fate)), held: Vec::new() };
+        };
         o.alive = false;
         o.name = None;
         o.cell.kill();
         o.grave = Some((payload, fate));
+        let held = o.held();
+        o.attrs = Attrs::default();
+        o.cells = None;
         self.live_handles = self.live_handles.saturating_sub(o.handles.count());
         o.handles.forget(current_thread());
-        self.reap(key)
+        let bytes = self.reap(key).and_then(|gone| gone.bytes);
+        Gone { bytes, held }
     }
 
     /// A record died: its bytes, if they can be given back now.
-    pub(super) fn bury_record(&mut self, idx: u32, payload: Extent, fate: Fate) -> Option<(Extent, Fate)> {
+    pub(super) fn bury_record(&mut self, idx: u32, payload: Extent, fate: Fate) -> Gone {
         match self.by_record.get(&idx).copied() {
             Some(key) if planted!(PinsIgnored) => {
                 let _ = self.kill(key, Extent::EMPTY, Fate::Free);
-                Some((payload, fate))
+                Gone { bytes: Some((payload, fate)), held: Vec::new() }
             }
             Some(key) => self.kill(key, payload, fate),
-            None => Some((payload, fate)),
+            None => Gone { bytes: Some((payload, fate)), held: Vec::new() },
+        }
+    }
+
+    /// An object without a record counts as committed, and with it what it owns and holds.
+    pub(super) fn commit_in_memory(&mut self, key: u32) {
+        let mut rest = vec![key];
+        while let Some(key) = rest.pop() {
+            if let Some(Some(o)) = self.slab.get_mut(key as usize)
+                && !std::mem::replace(&mut o.committed, true)
+            {
+                rest.extend(o.held().into_iter().map(|(key, _)| key));
+            }
+        }
+    }
+
+    /// An object in memory owns or holds this one from now on.
+    pub(super) fn hold(&mut self, key: u32) {
+        if let Some(Some(o)) = self.slab.get_mut(key as usize) {
+            o.holds += 1;
         }
     }
 
@@ -290,16 +357,46 @@ impl Objects {
         moving.disturbed |= moving.key == Some(key) || (record.is_some() && record == moving.record);
     }
 
-    /// Whether nobody can reach the object's bytes but the handles of this thread, which does not touch them meanwhile.
+    /// Whether nobody can reach the object's bytes but the handles of this thread, which does not touch them meanwhile. The handles of its
+    /// owner reach a string heap's.
     pub(super) fn is_movable(&self, key: u32, thread: Option<u64>) -> bool {
         let o = self.slab.get(key as usize).and_then(Option::as_ref);
-        o.is_some_and(|o| o.alive && o.pins == 0 && o.operations == 0 && !o.handles.others_than(thread))
+        o.is_some_and(|o| {
+            let is_free = o.alive && o.pins == 0 && o.operations == 0 && !o.handles.others_than(thread);
+            is_free && self.is_owner_movable(o.owner, thread)
+        })
     }
 
-    /// The object's elements lie at `to` from now on: every handle has to ask again.
+    /// The same of an owner that may be open or not.
+    pub(super) fn is_owner_movable(&self, owner: Option<Owner>, thread: Option<u64>) -> bool {
+        self.owner_key(owner).is_none_or(|key| self.is_movable(key, thread))
+    }
+
+    fn owner_key(&self, owner: Option<Owner>) -> Option<u32> {
+        match owner? {
+            Owner::Record((idx, _)) => self.by_record.get(&idx).copied(),
+            Owner::Open(key, serial) => {
+                let o = self.slab.get(key as usize).and_then(Option::as_ref);
+                o.filter(|o| o.serial == serial).map(|_| key)
+            }
+        }
+    }
+
+    /// The object's elements lie at `to` from now on: every handle has to ask again, and those of its owner, who may know where it lay.
     pub(super) fn relocate(&mut self, key: u32, to: Extent) {
         if let Some(Some(o)) = self.slab.get_mut(key as usize) {
             o.payload = to;
+            o.cell.renew();
+            let owner = o.owner;
+            self.renew_owner(owner);
+        }
+    }
+
+    /// The handles of an owner have to ask again: a child moved or died.
+    pub(super) fn renew_owner(&mut self, owner: Option<Owner>) {
+        if let Some(key) = self.owner_key(owner)
+            && let Some(Some(o)) = self.slab.get_mut(key as usize)
+        {
             o.cell.renew();
         }
     }

@@ -31,6 +31,8 @@ pub struct RecordRow {
     pub recoverable: bool,
     /// Name in the store.
     pub name: Option<String>,
+    /// A part of another object: its names, the bytes of its long strings.
+    pub(crate) is_part: bool,
 }
 
 /// Numbers of an open store.
@@ -87,6 +89,15 @@ pub struct Summary {
 
 const FLAG_RECOVERABLE: u32 = 1;
 
+/// 2: a payload of text; 4: a container.
+fn flags_of(dtype: Option<Dtype>) -> u32 {
+    match dtype {
+        Some(Dtype::Character) => 2,
+        Some(Dtype::List) => 4,
+        _ => 0,
+    }
+}
+
 impl Inner {
     fn row(&self, idx: u32, raw: u64, slot: &Slot) -> Option<RecordRow> {
         let word = Word::decode(raw, idx);
@@ -102,6 +113,7 @@ impl Inner {
             flags: 0,
             recoverable: false,
             name: None,
+            is_part: false,
         };
         match self.resolved(raw, slot, idx) {
             Resolved::Live(live) => {
@@ -131,9 +143,10 @@ impl Inner {
             len: live.body.len,
             payload_off: live.body.payload.off,
             payload_nbytes: live.body.len.saturating_mul(dtype.map_or(0, Dtype::width)),
-            flags: if is_live { FLAG_RECOVERABLE } else { 0 },
+            flags: if is_live { FLAG_RECOVERABLE | flags_of(dtype) } else { 0 },
             recoverable: is_live,
             name: if is_live { self.naming_of(live).ok().flatten().map(|n| n.name) } else { None },
+            is_part: live.head.owner().is_some(),
         }
     }
 
@@ -172,6 +185,14 @@ fn summarise(rows: &[RecordRow]) -> Summary {
     let mut s = Summary { records: rows.len() as u64, ..Summary::default() };
     let mut spans = Vec::new();
     for r in rows {
+        if r.is_part && r.payload_nbytes > 0 && r.state == "committed" {
+            // Its bytes are its owner's: no record of the user's, and no gap.
+            spans.push((r.payload_off, r.payload_off + r.payload_nbytes));
+        }
+        if r.is_part {
+            s.records -= 1;
+            continue;
+        }
         match r.state {
             "committed" => {
                 s.committed += 1;
@@ -200,8 +221,14 @@ fn summarise(rows: &[RecordRow]) -> Summary {
 }
 
 impl Store {
-    /// Every record, newest first; tombstones until they are reusable. Scratch stores have none.
+    /// Every record but those that are parts of others, newest first; tombstones until they are reusable. Scratch stores have none.
     pub fn allocations(&self) -> Result<Vec<RecordRow>> {
+        let mut rows = self.every_row()?;
+        rows.retain(|r| !r.is_part);
+        Ok(rows)
+    }
+
+    fn every_row(&self) -> Result<Vec<RecordRow>> {
         let sh = self.shared()?;
         let inner = sh.lock_open()?;
         let rows = if sh.mode == Mode::Scratch { Vec::new() } else { inner.rows() };
@@ -211,7 +238,7 @@ impl Store {
 
     /// Totals over [`Store::allocations`].
     pub fn summary(&self) -> Result<Summary> {
-        Ok(summarise(&self.allocations()?))
+        Ok(summarise(&self.every_row()?))
     }
 
     /// Names in the order of creation.

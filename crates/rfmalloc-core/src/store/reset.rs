@@ -3,7 +3,6 @@
 //! Every object dies as `destroy` would have it (rule 9), one after the other under one hold of the mutex: a kill in the middle leaves
 //! some destroyed and the others whole, and after the call a kill finds none. What can be refused is refused before the first death.
 
-use super::objects::Fate;
 use super::{Inner, Mode, Shared, Store};
 use crate::error::{Code, Error, Result};
 use std::sync::Arc;
@@ -55,10 +54,8 @@ impl Inner {
     fn kill_unrecorded(&mut self) -> Result<()> {
         for key in 0..self.objects.slab.len() as u32 {
             let o = self.objects.slab[key as usize].as_ref().filter(|o| o.alive && o.record.is_none());
-            if let Some(payload) = o.map(|o| o.payload)
-                && let Some((e, fate)) = self.objects.kill(key, payload, Fate::Free)
-            {
-                self.give_back(e, fate)?;
+            if let Some(payload) = o.map(|o| o.payload) {
+                self.kill(key, payload)?;
             }
         }
         Ok(())

@@ -4,9 +4,9 @@
 //! then the record changes (rule 8). All writes precede the change, so its sequence is higher than any moment at which an element was
 //! written, and a sync that covers it covers them. The payload is read without the store mutex.
 
+use super::change::Attributes;
 use super::handle::Handle;
 use super::objects::Elements;
-use super::record::Attributes;
 use super::{Inner, Mode, Operation, Shared, Store};
 use crate::error::{Code, Error, Result};
 use crate::format::aux::SEAL_BLOCK;

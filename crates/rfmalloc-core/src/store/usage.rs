@@ -1,5 +1,6 @@
 //! Where a store's bytes are: what lives, what is garbage and why it is still there, what is free.
 
+use super::begin::Loaded;
 use super::{Inner, Mode, Store};
 use crate::error::Result;
 use crate::format::HEADER_BYTES;
@@ -57,7 +58,7 @@ impl Store {
                 // In a scratch store the table is all there is.
                 (true, true, None) => {
                     u.live_bytes += o.payload.nbytes;
-                    u.unnamed += u64::from(o.name.is_none());
+                    u.unnamed += u64::from(o.name.is_none() && o.owner.is_none());
                     u.sealed += u64::from(o.facts().sealed);
                 }
                 (true, true, Some(_)) => {}
@@ -80,7 +81,8 @@ impl Inner {
             {
                 u.live_bytes += resolve::extents(&live.body).iter().map(|e| e.nbytes).sum::<u64>();
                 u.sealed += u64::from(live.body.is_sealed());
-                u.unnamed += u64::from(matches!(self.naming_of(&live), Ok(None)));
+                let is_alone = live.head.owner().is_none();
+                u.unnamed += u64::from(is_alone && matches!(self.naming_of(&live), Ok(None)));
             }
             true
         });
@@ -97,7 +99,7 @@ impl Inner {
             return Ok(());
         } else {
             let end = self.catalog.used_end().max(self.sb.slots_used);
-            let (mut heap, retired, _) = self.load_map(end, !self.same_boot)?;
+            let Loaded { mut heap, retired, .. } = self.load_map(end, !self.same_boot)?;
             if heap.ready()?.is_err() {
                 // Overlapping records: verify names them, and nothing is free before they are gone.
                 return Ok(());

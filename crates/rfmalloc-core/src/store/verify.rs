@@ -281,6 +281,12 @@ impl Inner {
                 pass.report.push("record", off, "the seal's checksums: wrong checksum", Some(idx));
             }
         }
+        let me = (idx, live.head.generation);
+        for child in aux.children().filter(|child| !self.is_child(*child, me)) {
+            let what =
+                format!("names record {} of generation {} as a part, which is not there", child.0, child.1);
+            pass.report.push("record", slot_off, what, Some(idx));
+        }
         if let Some(naming) = aux.naming {
             self.verify_name(naming.name, idx, slot_off, pass);
         }
@@ -302,7 +308,7 @@ impl Inner {
 
     fn verify_map(&mut self, report: &mut VerifyReport) -> Result<()> {
         let end = self.catalog.used_end().max(self.sb.slots_used);
-        let (mut heap, _, _) = self.load_map(end, !self.same_boot)?;
+        let mut heap = self.load_map(end, !self.same_boot)?.heap;
         if heap.ready()?.is_err() {
             for conflict in self.overlaps(end, !self.same_boot) {
                 report.push_error("overlap", &super::begin::conflict_error(&conflict));
