@@ -1,7 +1,14 @@
-//! Element conversion between the fixed-width types, as R's `as.logical`, `as.integer`, `as.numeric`, `as.complex`, `as.raw` do it
-//! (behaviours 12.1, 12.3, 12.5, 12.6), and the exactness test of `set` and `write`.
+//! Element conversion, as R's `as.logical`, `as.integer`, `as.numeric`, `as.complex`, `as.raw` do it (behaviours 12.1, 12.3, 12.5,
+//! 12.6), and the exactness test of `set` and `write`. Character, both ways, is in `text`.
 //!
-//! Works on blocks of private bytes. Warnings are collected as a set: R warns once per call and kind.
+//! Works on blocks of private bytes. Warnings are collected as a set: R warns once per call and kind. The loops are compiled once per
+//! layout of the source, so that no element asks what it is.
+
+#[cfg_attr(not(test), allow(dead_code))]
+mod text;
+
+#[cfg_attr(not(test), allow(unused_imports))]
+pub(crate) use text::{each_text, from_text, to_text};
 
 use crate::dtype::Dtype;
 use crate::na::{NA_INT, is_na, na_real};
@@ -28,6 +35,8 @@ pub enum Source {
 pub struct Warnings(u32);
 
 impl Warnings {
+    /// A text that is no number became NA.
+    pub const NA_COERCION: Self = Self(1);
     /// A number beyond integer's range became NA.
     pub const INTEGER_RANGE: Self = Self(2);
     /// A non-zero imaginary part was dropped.
@@ -36,6 +45,8 @@ impl Warnings {
     pub const RAW_RANGE: Self = Self(8);
     /// A 64-bit integer lost its low digits.
     pub const PRECISION_LOSS: Self = Self(32);
+    /// The number of elements to replace was no multiple of the number of values.
+    pub const ASSIGN_REMAINDER: Self = Self(64);
 
     /// The bits, as the addon passes them on.
     pub fn bits(self) -> u32 {
@@ -94,6 +105,7 @@ impl Source {
         )
     }
 
+    #[inline]
     fn value(self, b: &[u8]) -> Value {
         match self {
             Self::I8 => Value::Int(i64::from(b[0] as i8)),
@@ -124,30 +136,81 @@ fn real(x: f64) -> Value {
 
 /// Converts every element of `input` into `out`; both hold the same number of elements.
 pub(crate) fn convert(source: Source, input: &[u8], dtype: Dtype, out: &mut [u8]) -> Warnings {
+    match (source, dtype) {
+        (Source::F64, Dtype::Integer) => return reals_to_integers(input, out),
+        (Source::F64, Dtype::Logical) => return reals_to_logicals(input, out),
+        _ => {}
+    }
+    match source {
+        Source::I8 => convert_from(|b| Source::I8.value(b), source, input, dtype, out),
+        Source::I16 => convert_from(|b| Source::I16.value(b), source, input, dtype, out),
+        Source::I32 => convert_from(|b| Source::I32.value(b), source, input, dtype, out),
+        Source::I64 => convert_from(|b| Source::I64.value(b), source, input, dtype, out),
+        Source::U8 => convert_from(|b| Source::U8.value(b), source, input, dtype, out),
+        Source::U32 => convert_from(|b| Source::U32.value(b), source, input, dtype, out),
+        Source::F32 => convert_from(|b| Source::F32.value(b), source, input, dtype, out),
+        Source::F64 => convert_from(|b| Source::F64.value(b), source, input, dtype, out),
+        Source::Complex => convert_from(|b| Source::Complex.value(b), source, input, dtype, out),
+    }
+}
+
+/// The loops of one layout. `value` reads it, with the layout known to the compiler.
+fn convert_from(
+    value: impl Fn(&[u8]) -> Value,
+    source: Source,
+    input: &[u8],
+    dtype: Dtype,
+    out: &mut [u8],
+) -> Warnings {
     let mut w = Warnings::default();
     let pairs = input.chunks_exact(source.width() as usize).zip(out.chunks_exact_mut(dtype.width() as usize));
     match dtype {
         Dtype::Logical => {
-            pairs.for_each(|(i, o)| o.copy_from_slice(&to_logical(source.value(i)).to_le_bytes()));
+            pairs.for_each(|(i, o)| o.copy_from_slice(&to_logical(value(i)).to_le_bytes()));
         }
         Dtype::Integer => {
-            pairs.for_each(|(i, o)| o.copy_from_slice(&to_integer(source.value(i), &mut w).to_le_bytes()));
+            pairs.for_each(|(i, o)| o.copy_from_slice(&to_integer(value(i), &mut w).to_le_bytes()));
         }
         Dtype::Numeric => {
-            pairs.for_each(|(i, o)| o.copy_from_slice(&to_numeric(source.value(i), &mut w).to_le_bytes()));
+            pairs.for_each(|(i, o)| o.copy_from_slice(&to_numeric(value(i), &mut w).to_le_bytes()));
         }
         Dtype::Complex => pairs.for_each(|(i, o)| {
-            let (re, im) = match source.value(i) {
+            let (re, im) = match value(i) {
                 Value::Complex(re, im) => (re, im),
                 v => (to_numeric(v, &mut w), 0.0),
             };
             o[..8].copy_from_slice(&re.to_le_bytes());
             o[8..].copy_from_slice(&im.to_le_bytes());
         }),
-        Dtype::Raw => pairs.for_each(|(i, o)| o[0] = to_raw(source.value(i), &mut w)),
+        Dtype::Raw => pairs.for_each(|(i, o)| o[0] = to_raw(value(i), &mut w)),
         _ => {}
     }
     w
+}
+
+/// `to_integer` of numbers, without a branch: what fits is truncated, the rest becomes NA, and whether a number was lost is told at
+/// the end.
+fn reals_to_integers(input: &[u8], out: &mut [u8]) -> Warnings {
+    let mut lost = 0_u64;
+    for (i, o) in input.chunks_exact(8).zip(out.chunks_exact_mut(4)) {
+        let x = f64::from_le_bytes(first(i));
+        let fits = x < 2_147_483_648.0 && x > -2_147_483_648.0;
+        lost |= u64::from(!fits) & u64::from(!x.is_nan());
+        // −2147483648 is NA's pattern.
+        let x = if fits { x } else { -2_147_483_648.0 };
+        o.copy_from_slice(&(x as i32).to_le_bytes());
+    }
+    if lost == 0 { Warnings::default() } else { Warnings::INTEGER_RANGE }
+}
+
+/// `to_logical` of numbers, without a branch.
+fn reals_to_logicals(input: &[u8], out: &mut [u8]) -> Warnings {
+    for (i, o) in input.chunks_exact(8).zip(out.chunks_exact_mut(4)) {
+        let x = f64::from_le_bytes(first(i));
+        let n = if x.is_nan() { NA_INT } else { i32::from(x != 0.0) };
+        o.copy_from_slice(&n.to_le_bytes());
+    }
+    Warnings::default()
 }
 
 fn to_logical(v: Value) -> i32 {

@@ -7,7 +7,7 @@
 //! - `resolve`: which version of a record counts;
 //! - `seam`: the way to the disk; `heap`: the free-space map (C); `catalog`, `names`: the file's index in memory;
 //! - `store`: one open store: open, begin, change, sync, close, verify; `registry`: one per file and process;
-//! - `convert`, `mapped`, `elements`: whole-vector work.
+//! - `text`, `convert`, `mapped`, `elements`: whole-vector work.
 //!
 //! Start with [`Store::open`]. Every error has a [`Code`]; nothing here panics on any file or argument by intent, and a panic is a bug.
 
@@ -21,6 +21,8 @@ compile_error!("rfmalloc files are little-endian and mapped as they are");
 mod catalog;
 pub mod cells;
 mod convert;
+#[cfg(test)]
+mod draw;
 mod dtype;
 mod elements;
 mod error;
@@ -46,6 +48,8 @@ mod seam;
 mod segment_view;
 mod store;
 mod sync_types;
+#[cfg_attr(not(test), allow(dead_code, unused_imports))]
+mod text;
 
 pub use convert::{Source, Warnings};
 pub use dtype::{Dtype, MAX_LEN};
