@@ -7,7 +7,8 @@
 //! - `resolve`: which version of a record counts;
 //! - `seam`: the way to the disk; `heap`: the free-space map (C); `catalog`, `names`: the file's index in memory;
 //! - `store`: one open store: open, begin, change, sync, close, verify; `registry`: one per file and process;
-//! - `text`, `convert`, `mapped`, `elements`: whole-vector work.
+//! - `text`, `convert`, `mapped`, `elements`: whole-vector work;
+//! - `subscript`, `select`, `assign`, `combine`: R's brackets and `c`, over raw element memory; nothing of stores.
 //!
 //! Start with [`Store::open`]. Every error has a [`Code`]; nothing here panics on any file or argument by intent, and a panic is a bug.
 
@@ -47,6 +48,8 @@ mod resolve;
 mod seam;
 mod segment_view;
 mod store;
+#[cfg_attr(not(test), allow(dead_code, unused_imports))]
+mod subscript;
 mod sync_types;
 #[cfg_attr(not(test), allow(dead_code, unused_imports))]
 mod text;
