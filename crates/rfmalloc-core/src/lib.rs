@@ -19,8 +19,12 @@ compile_error!("rfmalloc needs a 64-bit system: files are mapped whole");
 #[cfg(target_endian = "big")]
 compile_error!("rfmalloc files are little-endian and mapped as they are");
 
+#[cfg_attr(not(test), allow(dead_code, unused_imports))]
+mod assign;
 mod catalog;
 pub mod cells;
+#[cfg_attr(not(test), allow(dead_code, unused_imports))]
+mod combine;
 mod convert;
 #[cfg(test)]
 mod draw;
@@ -47,6 +51,8 @@ pub mod registry;
 mod resolve;
 mod seam;
 mod segment_view;
+#[cfg_attr(not(test), allow(dead_code, unused_imports))]
+mod select;
 mod store;
 #[cfg_attr(not(test), allow(dead_code, unused_imports))]
 mod subscript;

@@ -1,7 +1,8 @@
 //! Address space: the only room that maps file bytes, and the only one that touches them through pointers.
 //!
 //! Holds: [`Region`] (the data mapping of one store) and [`Hold`] here, [`MetaMap`] (a separate mapping of header or catalog bytes) in
-//! `meta`, [`Alias`] (private windows) in `alias`, [`Span`] (raw element memory that others may be writing) in `span`. May touch: mmap, munmap, msync, madvise.
+//! `meta`, [`Alias`] (private windows) in `alias`, [`Span`] (raw element memory that others may be writing) in `span`, loads and
+//! stores of single elements in `gather`. May touch: mmap, munmap, msync, madvise.
 //!
 //! Why it is so:
 //! - The whole range is reserved once and file parts are mapped over it with `MAP_FIXED`, so growth never moves a byte and never
@@ -15,6 +16,7 @@
 //!   [`Loss`] knows: see `platform/bus.rs`.
 
 mod alias;
+mod gather;
 mod meta;
 mod span;
 

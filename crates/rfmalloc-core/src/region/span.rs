@@ -34,6 +34,14 @@ impl Span {
         self.nbytes
     }
 
+    pub(super) fn ptr(self) -> *mut u8 {
+        self.ptr
+    }
+
+    pub(super) fn is_writable(self) -> bool {
+        self.writable
+    }
+
     /// The part `[off, off+nbytes)`; clipped to the span.
     pub(crate) fn part(self, off: u64, nbytes: u64) -> Self {
         let off = off.min(self.nbytes);
