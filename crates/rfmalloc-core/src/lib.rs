@@ -32,6 +32,8 @@ mod dtype;
 mod elements;
 mod error;
 mod format;
+#[cfg(test)]
+mod golden_tests;
 #[allow(unsafe_code)]
 mod heap;
 mod mapped;
