@@ -49,7 +49,13 @@ impl Aux {
     /// The flags of a body with these attributes.
     pub(crate) fn body_flags(&self) -> u16 {
         let sealed = if self.seal.is_some() { slot::SEALED } else { 0 };
-        sealed | u16::from(self.dim.as_ref().map_or(0, |d| d.class)) << 1
+        let parts = if self.children().next().is_some() { slot::PARTS } else { 0 };
+        sealed | parts | u16::from(self.dim.as_ref().map_or(0, |d| d.class)) << 1
+    }
+
+    /// [`Aux::nbytes`] of what has a name of so many bytes and nothing else.
+    pub(crate) fn nbytes_named(name: usize) -> u64 {
+        ((HEAD + fields::naming_nbytes(name)) as u64).next_multiple_of(UNIT)
     }
 
     /// Bytes of the extent that holds this, with a seal's array of `checksums` numbers. The same for any ids, generations and sequences,
@@ -173,6 +179,9 @@ mod tests {
             let aux = Aux { seal: array.map(Seal::of), ..aux };
             let mut out = Vec::new();
             aux.encode(5, 6, array.unwrap_or(&[]), &mut out);
+            if let (Some(n), true) = (&aux.naming, aux == named()) {
+                assert_eq!(out.len() as u64, Aux::nbytes_named(n.name.len()));
+            }
             assert_eq!(out.len() as u64, aux.nbytes(array.map_or(0, |a| a.len() as u64 / 4)));
             let found = Aux::decode(&out, out.len() as u64, 5, 6).unwrap();
             assert_eq!(Aux { seal: None, ..found.clone() }, Aux { seal: None, ..aux.clone() });

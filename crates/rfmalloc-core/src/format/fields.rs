@@ -93,6 +93,11 @@ impl Seal {
     }
 }
 
+/// Bytes of the field of a name.
+pub(super) fn naming_nbytes(name: usize) -> usize {
+    8 + (NAMING_HEAD + name).next_multiple_of(8)
+}
+
 /// Appends all fields; the array of a seal follows the last one, which SEAL is.
 pub(super) fn encode(aux: &Aux, out: &mut Vec<u8>) {
     if let Some(naming) = &aux.naming {

@@ -11,9 +11,11 @@ pub(crate) const DEAD_SEQ_OFF: usize = 24;
 pub(crate) const NOT_DEAD: u64 = u64::MAX;
 /// Body flag: the payload is immutable, and the attributes hold its checksums.
 pub(crate) const SEALED: u16 = 1;
-/// Body flags: the attributes hold a shape of this class. No other flags are known.
+/// Body flags: the attributes hold a shape of this class.
 pub(crate) const MATRIX: u16 = 2;
 pub(crate) const ARRAY: u16 = 4;
+/// Body flag: the attributes name parts. No other flags are known.
+pub(crate) const PARTS: u16 = 8;
 /// Sequences have 56 bits.
 pub(crate) const MAX_SEQ: u64 = (1 << 56) - 1;
 
@@ -140,6 +142,11 @@ fn body_crc(b: &[u8], id: u32, generation: u32) -> u32 {
 impl Body {
     pub(crate) fn is_sealed(&self) -> bool {
         self.flags & SEALED != 0
+    }
+
+    /// Whether its attributes name parts.
+    pub(crate) fn has_parts(&self) -> bool {
+        self.flags & PARTS != 0
     }
 
     /// The class of its shape, 0: none.

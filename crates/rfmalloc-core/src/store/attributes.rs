@@ -87,6 +87,11 @@ impl Attrs {
         }
     }
 
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     pub(super) fn children(&self) -> impl Iterator<Item = &Child> + use<'_> {
         let row_names = self.row_names.iter().filter_map(|(_, c)| c.as_ref());
         self.names.iter().chain(self.dimnames.iter().flatten()).chain(row_names).chain(&self.heap)

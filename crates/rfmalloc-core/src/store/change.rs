@@ -71,7 +71,8 @@ impl Inner {
         let carried = self.checksums_of(&live, &old);
         let checksums = if let Attributes::Seal(new) = attributes { *new } else { &carried[..] };
         let new = changed(&old, attributes, 0, |_| (0, 1));
-        let aux_extent = self.reserve_aux(sh, &new, checksums.len() as u64 / 4)?;
+        let aux_extent =
+            self.reserve_aux(sh, new.nbytes(checksums.len() as u64 / 4), checksums.len() as u64 / 4)?;
         let mut made = Vec::new();
         let changed = self.change_body(sh, idx, attributes, &old, (checksums, aux_extent), &mut made);
         if changed.is_err() {

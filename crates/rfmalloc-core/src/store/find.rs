@@ -21,7 +21,7 @@ use std::sync::Arc;
 const SCANS: u32 = 16;
 
 const SEAL_DIFFERS: &str = "sealed flag, seal and length of the payload differ";
-const SHAPE_DIFFERS: &str = "kind, flags, dimensions and length do not go together";
+const SHAPE_DIFFERS: &str = "kind, flags, dimensions, parts and length do not go together";
 
 /// What attributes say of the shape is what the record says.
 fn has_shape_of(aux: &Aux, live: &Live) -> bool {
@@ -32,7 +32,8 @@ fn has_shape_of(aux: &Aux, live: &Live) -> bool {
             live.body.shape() == dim.class && live.head.kind == VECTOR && dim.len() == Some(live.body.len)
         }
     };
-    fits && (is_frame || aux.row_names.is_none())
+    fits && aux.children().next().is_some() == live.body.has_parts()
+        && (is_frame || aux.row_names.is_none())
         && (aux.heap.is_empty() || live.head.dtype == Dtype::Character.code())
 }
 
@@ -99,13 +100,15 @@ impl Inner {
         if live.body.aux.nbytes > aux::MAX_NBYTES {
             return Some("attributes: length out of range");
         }
-        if live.body.flags & !(SEALED | slot::MATRIX | slot::ARRAY) != 0 || live.body.shape() > ARRAY {
+        if live.body.flags & !(SEALED | slot::MATRIX | slot::ARRAY | slot::PARTS) != 0
+            || live.body.shape() > ARRAY
+        {
             return Some("unknown flags");
         }
         if live.body.aux.is_empty() && live.body.is_sealed() {
             return Some(SEAL_DIFFERS);
         }
-        if live.body.aux.is_empty() && live.body.shape() != 0 {
+        if live.body.aux.is_empty() && (live.body.shape() != 0 || live.body.has_parts()) {
             return Some(SHAPE_DIFFERS);
         }
         resolve::extents(&live.body)

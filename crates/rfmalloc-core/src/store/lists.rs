@@ -322,10 +322,11 @@ impl Inner {
     /// Cells that hold a record.
     pub(super) fn parents_of(&self, idx: u32) -> Result<u64> {
         let in_memory = self.objects.by_record.get(&idx).map_or(0, |key| self.holders_in_memory(*key));
-        let Some((word, live)) = self.live_with_word(idx)? else { return Ok(in_memory) };
-        if !word.held && self.sb.state & HELD_DISTRUST == 0 {
+        let may_be_held = Word::decode(self.catalog.word(idx), idx).is_none_or(|word| word.held);
+        if !may_be_held && self.sb.state & HELD_DISTRUST == 0 {
             return Ok(in_memory);
         }
+        let Some((_, live)) = self.live_with_word(idx)? else { return Ok(in_memory) };
         let wanted = (idx, live.head.generation);
         let mut count = 0;
         for list in self.list_records()? {
@@ -338,10 +339,11 @@ impl Inner {
     }
 
     pub(super) fn holders_in_memory(&self, key: u32) -> u64 {
-        let wanted = self.objects.slab.get(key as usize).and_then(Option::as_ref).map(|o| (key, o.serial));
+        let held = self.objects.slab.get(key as usize).and_then(Option::as_ref).filter(|o| o.holds > 0);
+        let Some(wanted) = held.map(|o| (key, o.serial)) else { return 0 };
         let lists = self.objects.slab.iter().flatten().filter(|o| o.alive);
         let cells = lists.filter_map(|o| o.cells.as_ref()).flatten().flatten();
-        cells.filter(|cell| cell.open() == wanted).count() as u64
+        cells.filter(|cell| cell.open() == Some(wanted)).count() as u64
     }
 
     /// `BUSY` while a list or frame holds the object.

@@ -203,7 +203,7 @@ impl Object {
             cell: (self.cell.idx, self.cell.value),
             committed: self.committed,
             owned: self.owner.is_some(),
-            has_attributes: self.has_aux || self.attrs != Attrs::default(),
+            has_attributes: self.has_aux || !self.attrs.is_empty(),
             sealed: self.elements != Elements::Writable,
         }
     }

@@ -160,6 +160,9 @@ impl Inner {
 
     /// No operation runs on the object or one of its children.
     pub(super) fn check_not_busy(&self, idx: u32) -> Result<()> {
+        if self.objects.running() == 0 {
+            return Ok(());
+        }
         if self.owned_tree(idx).into_iter().any(|idx| self.objects.is_record_busy(idx)) {
             return Err(Error::new(Code::Busy, "an operation is running on the object; wait for it to end")
                 .with("id", idx));
@@ -216,7 +219,13 @@ impl Inner {
         made: &mut Vec<Made>,
     ) -> Result<Created> {
         let naming = naming.map(|(name, replaces)| Naming { name: name.to_owned(), seq: 0, replaces });
-        let aux = self.reserve_aux(sh, &new.attrs.to_aux(naming.clone(), None, |_| (0, 1)), 0)?;
+        // Nearly all have a name and nothing else.
+        let nbytes = match &naming {
+            Some(n) if new.attrs.is_empty() => Aux::nbytes_named(n.name.len()),
+            None if new.attrs.is_empty() => 0,
+            _ => new.attrs.to_aux(naming.clone(), None, |_| (0, 1)).nbytes(0),
+        };
+        let aux = self.reserve_aux(sh, nbytes, 0)?;
         let payload = match new.cells {
             Some(cells) => self.reserve_cells(sh, cells.len() as u64),
             None => Ok(new.payload),
@@ -313,9 +322,9 @@ impl Inner {
         Ok(Created { idx: v.idx, generation, payload, aux: aux_extent })
     }
 
-    /// Space for attributes with that many checksums; empty when there are none.
-    pub(super) fn reserve_aux(&mut self, sh: &Shared, aux: &Aux, checksums: u64) -> Result<Extent> {
-        match aux.nbytes(checksums) {
+    /// Space for attributes of so many bytes, the checksums among them; empty when there are none.
+    pub(super) fn reserve_aux(&mut self, sh: &Shared, nbytes: u64, checksums: u64) -> Result<Extent> {
+        match nbytes {
             0 => Ok(Extent::EMPTY),
             n if n - 4 * checksums > aux::MAX_USED => Err(Error::new(
                 Code::TooLarge,

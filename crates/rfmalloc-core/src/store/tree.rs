@@ -97,7 +97,7 @@ impl Inner {
         while let Some(owner) = tree.get(at).copied() {
             at += 1;
             let Ok(Some(live)) = self.record(owner) else { continue };
-            if live.body.aux.is_empty() {
+            if !live.body.has_parts() {
                 continue;
             }
             let Ok(aux) = self.read_aux(&live) else { continue };
