@@ -43,14 +43,33 @@ impl Warnings {
     pub const IMAGINARY_DISCARDED: Self = Self(4);
     /// A value outside 0–255 became raw 0.
     pub const RAW_RANGE: Self = Self(8);
+    /// A result is NaN though no argument was.
+    pub const NAN_PRODUCED: Self = Self(16);
     /// A 64-bit integer lost its low digits.
     pub const PRECISION_LOSS: Self = Self(32);
     /// The number of elements to replace was no multiple of the number of values.
     pub const ASSIGN_REMAINDER: Self = Self(64);
+    /// The longer operand's length is no multiple of the shorter's.
+    pub const RECYCLE_REMAINDER: Self = Self(128);
+    /// An integer result beyond the type's range became NA.
+    pub const INTEGER_OVERFLOW: Self = Self(256);
+    /// `all` or `any` of other than logicals and integers.
+    pub const LOGICAL_COERCION: Self = Self(512);
+    /// `max`, `min` or `range` of nothing.
+    pub const EMPTY_EXTREMUM: Self = Self(1024);
+    /// `mean` of what is no number.
+    pub const NOT_NUMERIC: Self = Self(2048);
+    /// An array of one element was recycled against a longer vector.
+    pub const LENGTH1_ARRAY_RECYCLE: Self = Self(4096);
 
     /// The bits, as the addon passes them on.
     pub fn bits(self) -> u32 {
         self.0
+    }
+
+    /// Whether all of these are among them.
+    pub fn contains(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
     }
 }
 
