@@ -14,6 +14,7 @@ const unsafeRooms = [
   'crates/rfmalloc-core/src/region/',
   'crates/rfmalloc-core/src/heap.rs',
   'crates/rfmalloc-core/src/platform/',
+  'crates/rfmalloc-core/src/kernels/simd.rs',
   'crates/rfmalloc-napi/src/view.rs',
 ]
 

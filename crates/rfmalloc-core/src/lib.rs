@@ -8,7 +8,9 @@
 //! - `seam`: the way to the disk; `heap`: the free-space map (C); `catalog`, `names`: the file's index in memory;
 //! - `store`: one open store: open, begin, change, sync, close, verify; `registry`: one per file and process;
 //! - `text`, `convert`, `mapped`, `elements`: whole-vector work;
-//! - `subscript`, `select`, `assign`, `combine`: R's brackets and `c`, over raw element memory; nothing of stores.
+//! - `subscript`, `select`, `assign`, `combine`: R's brackets and `c`, over raw element memory; nothing of stores;
+//! - `kernels`: arithmetic on private blocks; `program`: the block instruction set; `executor`: chunks, threads, cancellation;
+//!   `compute`: R's operations, over raw element memory like these.
 //!
 //! Start with [`Store::open`]. Every error has a [`Code`]; nothing here panics on any file or argument by intent, and a panic is a bug.
 
@@ -25,17 +27,20 @@ mod catalog;
 pub mod cells;
 #[cfg_attr(not(test), allow(dead_code, unused_imports))]
 mod combine;
+pub mod compute;
 mod convert;
 #[cfg(test)]
 mod draw;
 mod dtype;
 mod elements;
 mod error;
+mod executor;
 mod format;
 #[cfg(test)]
 mod golden_tests;
 #[allow(unsafe_code)]
 mod heap;
+mod kernels;
 mod mapped;
 #[cfg(test)]
 mod memory_tests;
@@ -47,6 +52,7 @@ pub mod na;
 mod names;
 #[allow(unsafe_code)]
 mod platform;
+mod program;
 #[allow(unsafe_code)]
 mod region;
 pub mod registry;

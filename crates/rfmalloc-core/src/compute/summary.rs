@@ -1,0 +1,413 @@
+//! `sum prod min max range any all mean` over several operands together (behaviours 10).
+
+use super::operand::{Operand, Scalar};
+use super::ops::rank;
+use crate::convert::Warnings;
+use crate::dtype::Dtype;
+use crate::error::{Code, Error, Result};
+use crate::executor::machine::Block;
+use crate::executor::{Context, fold};
+use crate::kernels::complex::mul;
+use crate::kernels::exact::Dd;
+use crate::kernels::extremum::{IntBounds, RealBounds};
+use crate::kernels::missing::nan_of;
+use crate::kernels::prod::Product;
+use crate::kernels::sum::{IntSum, Odd, SCALE, Sum};
+use crate::kernels::truth::Truths;
+use crate::kernels::{BLOCK, C64};
+use crate::na::{NA_INT, is_na, na_real};
+use crate::program::{Bank, Builder, Program};
+
+/// The summaries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(missing_docs, reason = "R's names")]
+pub enum Summary {
+    Sum,
+    Prod,
+    Max,
+    Min,
+    Range,
+    All,
+    Any,
+    Mean,
+}
+
+/// A summary's result: its type, one value (two for `range`), and the warnings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Summarised {
+    /// Logical, integer, numeric or complex.
+    pub dtype: Dtype,
+    /// The value; smallest and largest for `range`.
+    pub values: Vec<Scalar>,
+    /// What it warns of.
+    pub warnings: Warnings,
+}
+
+impl Summarised {
+    fn one(dtype: Dtype, value: Scalar) -> Self {
+        Self { dtype, values: vec![value], warnings: Warnings::default() }
+    }
+}
+
+fn bad_type(x: Dtype) -> Error {
+    Error::new(Code::Type, format!("invalid 'type' ({}) of argument", x.name())).with(super::KIND, "bad-type")
+}
+
+/// The summary of all operands together: the highest type decides, and an operand without elements has its type all the same. `remove` leaves
+/// NA and NaN out. None if it was cancelled.
+///
+/// # Errors
+/// `TYPE` where the summary is not defined for a type; `UNSUPPORTED` for text, whose order and truth are told elsewhere.
+pub fn summary(
+    ctx: &Context<'_>,
+    f: Summary,
+    operands: &[Operand],
+    remove: bool,
+) -> Result<Option<Summarised>> {
+    match f {
+        Summary::All | Summary::Any => truth(ctx, f, operands, remove),
+        Summary::Mean => mean(ctx, operands, remove),
+        Summary::Max | Summary::Min | Summary::Range => extremum(ctx, f, operands, remove),
+        Summary::Sum | Summary::Prod => total(ctx, f, operands, remove),
+    }
+}
+
+/// The highest type among the operands; a type that cannot be added up is refused.
+fn highest(operands: &[Operand]) -> Result<Dtype> {
+    let mut high = Dtype::Logical;
+    for x in operands {
+        let Some(r) = rank(x.dtype) else { return Err(bad_type(x.dtype)) };
+        if Some(r) > rank(high) {
+            high = x.dtype;
+        }
+    }
+    Ok(high)
+}
+
+/// The program that loads operand 0 into a bank.
+fn loading(from: Bank, to: Bank) -> Program {
+    let mut p = Builder::default();
+    let a = p.load(0, from);
+    let out = p.promote(a, to);
+    p.finish(out)
+}
+
+/// Feeds an operand's elements, promoted to a bank, to parts of chunks.
+fn parts<P: Send>(
+    ctx: &Context<'_>,
+    x: &Operand,
+    to: Bank,
+    start: impl Fn() -> P + Sync,
+    feed: impl Fn(&mut P, Block<'_>) + Sync,
+) -> Result<Option<Vec<P>>> {
+    let program = loading(x.bank()?, to);
+    Ok(fold::run(ctx, &program, &[x.snapshot()], x.len, start, feed).map(|(parts, _)| parts))
+}
+
+// ---- sums and products -----------------------------------------------------------------------------------------------------
+
+fn total(ctx: &Context<'_>, f: Summary, operands: &[Operand], remove: bool) -> Result<Option<Summarised>> {
+    let high = highest(operands)?;
+    match (f, high) {
+        (Summary::Sum, Dtype::Logical | Dtype::Integer) => {
+            let mut all = IntSum::default();
+            for x in operands {
+                let Some(sum) = int_sum(ctx, x, remove)? else { return Ok(None) };
+                all = all.plus(sum);
+            }
+            Ok(Some(whole(&all)))
+        }
+        (Summary::Sum, Dtype::Numeric) => {
+            let Some(sum) = real_sum(ctx, operands, remove)? else { return Ok(None) };
+            Ok(Some(Summarised::one(Dtype::Numeric, Scalar::Real(sum.value(1.0)))))
+        }
+        (Summary::Sum, _) => {
+            let Some(sums) = complex_sum(ctx, operands, remove)? else { return Ok(None) };
+            Ok(Some(Summarised::one(Dtype::Complex, Scalar::Complex(sums.map(|sum| sum.value(1.0))))))
+        }
+        (_, Dtype::Complex) => {
+            let Some(product) = complex_prod(ctx, operands, remove)? else { return Ok(None) };
+            Ok(Some(Summarised::one(Dtype::Complex, Scalar::Complex(product))))
+        }
+        _ => {
+            let mut all = Product::new();
+            for x in operands {
+                let feed = |part: &mut Product, block: Block<'_>| {
+                    if let Block::Real(block) = block {
+                        part.multiply(ctx.isa, block, remove);
+                    }
+                };
+                let Some(parts) = parts(ctx, x, Bank::Real, Product::new, feed)? else { return Ok(None) };
+                all = parts.into_iter().fold(all, Product::times);
+            }
+            Ok(Some(Summarised::one(Dtype::Numeric, Scalar::Real(all.total()))))
+        }
+    }
+}
+
+fn int_sum(ctx: &Context<'_>, x: &Operand, remove: bool) -> Result<Option<IntSum>> {
+    let feed = |part: &mut IntSum, block: Block<'_>| {
+        if let Block::Int(block) = block {
+            part.add(ctx.isa, block, remove);
+        }
+    };
+    let parts = parts(ctx, x, Bank::Int, IntSum::default, feed)?;
+    Ok(parts.map(|parts| parts.into_iter().fold(IntSum::default(), IntSum::plus)))
+}
+
+/// Integer if it fits, else numeric (behaviour 10.2).
+fn whole(sum: &IntSum) -> Summarised {
+    if sum.na {
+        return Summarised::one(Dtype::Integer, Scalar::Int(NA_INT));
+    }
+    match i32::try_from(sum.total) {
+        Ok(total) if total != NA_INT => Summarised::one(Dtype::Integer, Scalar::Int(total)),
+        _ => Summarised::one(Dtype::Numeric, Scalar::Real(sum.total as f64)),
+    }
+}
+
+/// A finished sum of doubles.
+#[derive(Clone, Copy, Debug, Default)]
+struct Total {
+    sum: Dd,
+    odd: Odd,
+    count: u64,
+    /// What the elements were multiplied by.
+    scale: f64,
+}
+
+impl Total {
+    /// The sum divided by `n`, rounded once.
+    fn value(&self, n: f64) -> f64 {
+        let sum = if n == 1.0 { self.sum } else { self.sum.over(n) };
+        self.odd.total().unwrap_or(sum.round() / self.scale)
+    }
+}
+
+fn add_parts(mut all: Total, parts: &[Sum]) -> Total {
+    for part in parts {
+        all.sum = all.sum.plus(part.total());
+        all.odd = all.odd.or(part.odd);
+        all.count += part.count;
+    }
+    all
+}
+
+/// Sums the operands as doubles; once more, scaled, if the running total left the range.
+fn real_sum(ctx: &Context<'_>, operands: &[Operand], remove: bool) -> Result<Option<Total>> {
+    for scale in [1.0, SCALE] {
+        let mut all = Total { scale, ..Total::default() };
+        for x in operands {
+            let feed = |part: &mut Sum, block: Block<'_>| {
+                if let Block::Real(block) = block {
+                    part.add(ctx.isa, block, remove, scale);
+                }
+            };
+            let Some(parts) = parts(ctx, x, Bank::Real, Sum::new, feed)? else { return Ok(None) };
+            all = add_parts(all, &parts);
+        }
+        if all.sum.hi.is_finite() || scale != 1.0 || all.odd.total().is_some() {
+            return Ok(Some(all));
+        }
+    }
+    Ok(None)
+}
+
+/// The sums of both parts. An element counts as missing if either part does.
+fn complex_sum(ctx: &Context<'_>, operands: &[Operand], remove: bool) -> Result<Option<[Total; 2]>> {
+    for scale in [1.0, SCALE] {
+        let mut all = [Total { scale, ..Total::default() }; 2];
+        for x in operands {
+            let feed = |part: &mut [Sum; 2], block: Block<'_>| {
+                if let Block::Complex(block) = block {
+                    // Both parts of half a block at a time: a whole one would be too much of the stack.
+                    for block in block.chunks(BLOCK / 2) {
+                        let mut halves = [[0.0; BLOCK / 2]; 2];
+                        for (i, z) in block.iter().enumerate() {
+                            let missing = remove && (z[0].is_nan() || z[1].is_nan());
+                            (halves[0][i], halves[1][i]) =
+                                if missing { (f64::NAN, f64::NAN) } else { (z[0], z[1]) };
+                        }
+                        for (sum, half) in part.iter_mut().zip(&mut halves) {
+                            sum.add(ctx.isa, &mut half[..block.len()], remove, scale);
+                        }
+                    }
+                }
+            };
+            let start = || [Sum::new(), Sum::new()];
+            let Some(parts) = parts(ctx, x, Bank::Complex, start, feed)? else { return Ok(None) };
+            for (side, all) in all.iter_mut().enumerate() {
+                let parts: Vec<Sum> = parts.iter().map(|part| part[side]).collect();
+                *all = add_parts(*all, &parts);
+            }
+        }
+        if scale != 1.0 || all.iter().all(|total| total.sum.hi.is_finite()) {
+            return Ok(Some(all));
+        }
+    }
+    Ok(None)
+}
+
+fn complex_prod(ctx: &Context<'_>, operands: &[Operand], remove: bool) -> Result<Option<C64>> {
+    let mut all = [1.0, 0.0];
+    let mut na = false;
+    for x in operands {
+        let feed = |part: &mut (C64, bool), block: Block<'_>| {
+            if let Block::Complex(block) = block {
+                for &z in block.iter().filter(|z| !(remove && (z[0].is_nan() || z[1].is_nan()))) {
+                    part.1 |= is_na(z[0]) || is_na(z[1]);
+                    part.0 = mul(part.0, z);
+                }
+            }
+        };
+        let Some(parts) = parts(ctx, x, Bank::Complex, || ([1.0, 0.0], false), feed)? else {
+            return Ok(None);
+        };
+        for (z, has_na) in parts {
+            all = mul(all, z);
+            na |= has_na;
+        }
+    }
+    Ok(Some(all.map(|part| if part.is_nan() { nan_of(na) } else { part })))
+}
+
+// ---- mean ------------------------------------------------------------------------------------------------------------------
+
+fn mean(ctx: &Context<'_>, operands: &[Operand], remove: bool) -> Result<Option<Summarised>> {
+    let [x] = operands else {
+        return Err(Error::new(Code::Argument, "mean takes one operand").with(super::KIND, "bad-argument"));
+    };
+    match x.dtype {
+        Dtype::Logical | Dtype::Integer => {
+            let Some(sum) = int_sum(ctx, x, remove)? else { return Ok(None) };
+            let value =
+                if sum.na { na_real() } else { Dd::of_whole(sum.total).over(sum.count as f64).round() };
+            Ok(Some(Summarised::one(Dtype::Numeric, Scalar::Real(value))))
+        }
+        Dtype::Numeric => {
+            let Some(sum) = real_sum(ctx, operands, remove)? else { return Ok(None) };
+            Ok(Some(Summarised::one(Dtype::Numeric, Scalar::Real(sum.value(sum.count as f64)))))
+        }
+        Dtype::Complex => {
+            let Some(sums) = complex_sum(ctx, operands, remove)? else { return Ok(None) };
+            let value = sums.map(|sum| sum.value(sum.count as f64));
+            Ok(Some(Summarised::one(Dtype::Complex, Scalar::Complex(value))))
+        }
+        _ => Ok(Some(Summarised {
+            warnings: Warnings::NOT_NUMERIC,
+            ..Summarised::one(Dtype::Numeric, Scalar::Real(na_real()))
+        })),
+    }
+}
+
+// ---- smallest and largest --------------------------------------------------------------------------------------------------
+
+fn extremum(ctx: &Context<'_>, f: Summary, operands: &[Operand], remove: bool) -> Result<Option<Summarised>> {
+    // `range` combines its operands first, which makes raw beside numbers integer.
+    let combined = f == Summary::Range && operands.iter().any(|x| x.dtype != Dtype::Raw);
+    for x in operands {
+        let raw = x.dtype == Dtype::Raw && combined;
+        if !raw && !matches!(x.dtype, Dtype::Logical | Dtype::Integer | Dtype::Numeric | Dtype::Character) {
+            return Err(bad_type(x.dtype));
+        }
+    }
+    if let Some(x) = operands.iter().find(|x| x.dtype == Dtype::Character) {
+        return Err(Error::new(Code::Unsupported, format!("'{}' has its order elsewhere", x.dtype.name())));
+    }
+    let real = operands.iter().any(|x| x.dtype == Dtype::Numeric);
+    let (ints, seen) = if real {
+        (None, 0)
+    } else {
+        let Some(all) = int_bounds(ctx, operands)? else { return Ok(None) };
+        (Some(all.bounds(remove)), all.count)
+    };
+    if let Some((low, high)) = ints.filter(|bounds| seen > 0 || bounds.0 == NA_INT) {
+        let values = chosen(f, Scalar::Int(low), Scalar::Int(high));
+        return Ok(Some(Summarised { dtype: Dtype::Integer, values, warnings: Warnings::default() }));
+    }
+    let (low, high, empty) = if ints.is_some() {
+        (f64::INFINITY, f64::NEG_INFINITY, true)
+    } else {
+        let Some(all) = real_bounds(ctx, operands)? else { return Ok(None) };
+        let (low, high) = all.bounds(remove);
+        (low, high, all.count == 0 && !low.is_nan())
+    };
+    let warnings = if empty { Warnings::EMPTY_EXTREMUM } else { Warnings::default() };
+    Ok(Some(Summarised {
+        dtype: Dtype::Numeric,
+        values: chosen(f, Scalar::Real(low), Scalar::Real(high)),
+        warnings,
+    }))
+}
+
+fn chosen(f: Summary, low: Scalar, high: Scalar) -> Vec<Scalar> {
+    match f {
+        Summary::Min => vec![low],
+        Summary::Max => vec![high],
+        _ => vec![low, high],
+    }
+}
+
+fn int_bounds(ctx: &Context<'_>, operands: &[Operand]) -> Result<Option<IntBounds>> {
+    let mut all = IntBounds::new();
+    for x in operands {
+        let feed = |part: &mut IntBounds, block: Block<'_>| {
+            if let Block::Int(block) = block {
+                part.add(ctx.isa, block);
+            }
+        };
+        let Some(parts) = parts(ctx, x, Bank::Int, IntBounds::new, feed)? else { return Ok(None) };
+        all = parts.into_iter().fold(all, IntBounds::then);
+    }
+    Ok(Some(all))
+}
+
+fn real_bounds(ctx: &Context<'_>, operands: &[Operand]) -> Result<Option<RealBounds>> {
+    let mut all = RealBounds::new();
+    for x in operands {
+        let feed = |part: &mut RealBounds, block: Block<'_>| {
+            if let Block::Real(block) = block {
+                part.add(ctx.isa, block);
+            }
+        };
+        let Some(parts) = parts(ctx, x, Bank::Real, RealBounds::new, feed)? else { return Ok(None) };
+        all = parts.into_iter().fold(all, RealBounds::then);
+    }
+    Ok(Some(all))
+}
+
+// ---- truth -----------------------------------------------------------------------------------------------------------------
+
+fn truth(ctx: &Context<'_>, f: Summary, operands: &[Operand], remove: bool) -> Result<Option<Summarised>> {
+    let mut all = Truths::default();
+    let mut warnings = Warnings::default();
+    for x in operands {
+        let bank = match x.dtype {
+            Dtype::Character | Dtype::List => x.bank()?,
+            _ if x.len == 0 => continue,
+            _ => x.bank()?,
+        };
+        if !matches!(x.dtype, Dtype::Logical | Dtype::Integer) {
+            warnings |= Warnings::LOGICAL_COERCION;
+        }
+        let mut p = Builder::default();
+        let a = p.load(0, bank);
+        let truth = p.truth(a);
+        let feed = |part: &mut Truths, block: Block<'_>| {
+            if let Block::Int(block) = block {
+                *part = part.or(Truths::of(ctx.isa, block));
+            }
+        };
+        let program = p.finish(truth);
+        let Some((parts, _)) = fold::run(ctx, &program, &[x.snapshot()], x.len, Truths::default, feed) else {
+            return Ok(None);
+        };
+        all = parts.into_iter().fold(all, Truths::or);
+        // Decided: the operands behind are not looked at, and warn of nothing.
+        if if f == Summary::All { all.no } else { all.yes } {
+            break;
+        }
+    }
+    let value = if f == Summary::All { all.all(remove) } else { all.any(remove) };
+    Ok(Some(Summarised { warnings, ..Summarised::one(Dtype::Logical, Scalar::Int(value)) }))
+}

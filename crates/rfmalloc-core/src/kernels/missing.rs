@@ -1,0 +1,61 @@
+//! The one place that says what NA and NaN become.
+//!
+//! Numeric NA is a NaN with a low word of its own. Hardware passes on one operand's NaN, and the compiler may swap operands, so no operation
+//! relies on that: a kernel computes, notices whether its block holds any NaN, and has the rare block repaired here. After repair there are two
+//! NaNs only, NA and the plain one. Where NA and NaN meet, NA wins (R leaves it open).
+
+use super::C64;
+use crate::convert::Warnings;
+use crate::na::{is_na, na_real};
+
+/// What a NaN result of these operands is.
+#[inline]
+pub(crate) fn nan_of(any_na: bool) -> f64 {
+    if any_na { na_real() } else { f64::NAN }
+}
+
+/// Repairs a block of results of one operand; warns where NaN came of a number.
+pub(crate) fn repair1(x: &[f64], out: &mut [f64]) -> Warnings {
+    let mut warnings = Warnings::default();
+    for (o, &x) in out.iter_mut().zip(x) {
+        if o.is_nan() {
+            *o = nan_of(is_na(x));
+            if !x.is_nan() {
+                warnings |= Warnings::NAN_PRODUCED;
+            }
+        }
+    }
+    warnings
+}
+
+/// Repairs a block of results of two operands; `warns` where NaN came of numbers.
+pub(crate) fn repair2(a: &[f64], b: &[f64], out: &mut [f64]) -> Warnings {
+    let mut warnings = Warnings::default();
+    for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
+        if o.is_nan() {
+            *o = nan_of(is_na(a) || is_na(b));
+            if !a.is_nan() && !b.is_nan() {
+                warnings |= Warnings::NAN_PRODUCED;
+            }
+        }
+    }
+    warnings
+}
+
+/// Whether either part is NA.
+#[inline]
+pub(crate) fn is_na_complex(z: C64) -> bool {
+    is_na(z[0]) || is_na(z[1])
+}
+
+/// Whether either part is NA or NaN.
+#[inline]
+pub(crate) fn is_nan_complex(z: C64) -> bool {
+    z[0].is_nan() || z[1].is_nan()
+}
+
+/// A complex result with its NaN parts made NA or the plain NaN.
+#[inline]
+pub(crate) fn repair_complex(z: C64, any_na: bool) -> C64 {
+    z.map(|part| if part.is_nan() { nan_of(any_na) } else { part })
+}

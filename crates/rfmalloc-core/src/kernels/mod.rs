@@ -1,0 +1,49 @@
+//! Work on private blocks of elements: what one block instruction does. No shared memory, no threads, no R types beyond the element.
+//!
+//! - [`simd`]: the one place that chooses an instruction set;
+//! - [`missing`]: the one place that says what NA and NaN become;
+//! - `apply`: a function of elements over blocks; `arith`, `compare`, `logic`, `complex`: operators; `math`: functions;
+//! - `exact`: error-free sums and products; `sum`, `prod`, `extremum`, `truth`, `spread`: summaries; `scan`: cumulatives.
+//!
+//! Kernels are plain loops for the autovectoriser, without fused multiply-add and with a fixed number of lanes, so every instruction set gives
+//! the same bits. May touch: `na`, `convert::Warnings`.
+
+#![expect(
+    clippy::inline_always,
+    reason = "a kernel is vectorised only where it is inlined into its instruction set's wrapper"
+)]
+#![expect(
+    clippy::needless_bitwise_bool,
+    reason = "the conditions of a lane have no branches: a branch ends vectorisation"
+)]
+#![expect(
+    clippy::excessive_precision,
+    reason = "published coefficients are given with their published digits"
+)]
+#![expect(
+    clippy::needless_range_loop,
+    reason = "lanes are loops over an index of several arrays, which the autovectoriser knows"
+)]
+
+pub(crate) mod apply;
+pub(crate) mod arith;
+pub(crate) mod compare;
+pub(crate) mod complex;
+pub(crate) mod exact;
+pub(crate) mod extremum;
+pub(crate) mod logic;
+pub(crate) mod math;
+pub(crate) mod missing;
+pub(crate) mod prod;
+pub(crate) mod scan;
+#[allow(unsafe_code)]
+pub(crate) mod simd;
+pub(crate) mod spread;
+pub(crate) mod sum;
+pub(crate) mod truth;
+
+/// Elements of a block: 16 KiB of doubles, so that an instruction's operands and result stay in the first-level cache.
+pub(crate) const BLOCK: usize = 2048;
+
+/// A complex element: real and imaginary part.
+pub(crate) type C64 = [f64; 2];
