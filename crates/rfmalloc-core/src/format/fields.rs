@@ -44,6 +44,13 @@ pub(crate) struct Naming {
     pub(crate) replaces: Option<Key>,
 }
 
+impl Naming {
+    /// The naming of the act with this sequence; `None`: it takes a name away.
+    pub(crate) fn of(name: Option<(&str, Option<Key>)>, seq: u64) -> Option<Self> {
+        name.map(|(name, replaces)| Self { name: name.to_owned(), seq, replaces })
+    }
+}
+
 /// The shape of a matrix or array.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Dim {

@@ -12,6 +12,7 @@ use crate::dtype::Dtype;
 use crate::error::{Code, Error, Result};
 use crate::format::aux::{Aux, Dim, Key, Naming, RowNames, Seal};
 use crate::format::fields::{MAX_EXTENT, MAX_KEY, MAX_RANK};
+use std::ops::{Deref, DerefMut};
 
 /// Bytes of all user attributes of one object.
 const MAX_USER: usize = 512 * 1024;
@@ -51,6 +52,39 @@ pub(super) struct Attrs {
     pub(super) row_names: Option<(u64, Option<Child>)>,
     pub(super) heap: Vec<Child>,
     pub(super) user: Vec<(String, String)>,
+}
+
+/// Attributes of an open object: a pointer, since nearly none has any.
+#[derive(Clone, Debug, Default)]
+pub(super) struct OwnAttrs(Option<Box<Attrs>>);
+
+static NONE: Attrs = Attrs {
+    dim: None,
+    names: None,
+    dimnames: Vec::new(),
+    row_names: None,
+    heap: Vec::new(),
+    user: Vec::new(),
+};
+
+impl Deref for OwnAttrs {
+    type Target = Attrs;
+
+    fn deref(&self) -> &Attrs {
+        self.0.as_deref().unwrap_or(&NONE)
+    }
+}
+
+impl DerefMut for OwnAttrs {
+    fn deref_mut(&mut self) -> &mut Attrs {
+        self.0.get_or_insert_default()
+    }
+}
+
+impl From<Attrs> for OwnAttrs {
+    fn from(attrs: Attrs) -> Self {
+        Self((!attrs.is_empty()).then(|| Box::new(attrs)))
+    }
 }
 
 impl Attrs {
@@ -237,7 +271,7 @@ impl Inner {
     pub(super) fn attrs_of(&self, handle: &Handle) -> Result<Attrs> {
         match self.record_of(handle)? {
             Some(idx) => Ok(Attrs::of(&self.read_aux(&self.live(idx)?)?)),
-            None => Ok(self.open(handle)?.attrs.clone()),
+            None => Ok(Attrs::clone(&self.open(handle)?.attrs)),
         }
     }
 
@@ -368,7 +402,7 @@ impl Inner {
         let Some(o) = self.objects.get(handle.key, handle.serial) else {
             return Err(handle.destroyed_error());
         };
-        let old = std::mem::replace(&mut o.attrs, new.clone());
+        let old = std::mem::replace(&mut o.attrs, new.clone().into());
         self.own(me, new, &old);
         let dropped: Vec<_> = old.children().filter(|c| !new.children().any(|n| n == *c)).copied().collect();
         dropped.into_iter().filter_map(|c| c.open()).try_for_each(|c| self.end_child(c))

@@ -213,10 +213,7 @@ impl Inner {
 /// The attributes after a change. `seq`: of the new version.
 fn changed(old: &Aux, change: &Attributes<'_>, seq: u64, key_of: impl Fn(&Child) -> (u32, u32)) -> Aux {
     match change {
-        Attributes::Name(new) => Aux {
-            naming: new.map(|(name, replaces)| Naming { name: name.to_owned(), seq, replaces }),
-            ..old.clone()
-        },
+        Attributes::Name(new) => Aux { naming: Naming::of(*new, seq), ..old.clone() },
         // The naming stays the act it was: its sequence ranks it among others (rule 15).
         Attributes::Seal(checksums) => Aux { seal: Some(Seal::of(checksums)), ..old.clone() },
         Attributes::Set(attrs) => attrs.to_aux(old.naming.clone(), old.seal, key_of),

@@ -9,16 +9,22 @@ use crate::format::aux::Key;
 use crate::format::slot::{self, NOT_DEAD};
 use crate::format::word::{State, Word};
 use crate::mutants::planted;
-use crate::resolve;
+use crate::resolve::{self, Live};
 
 impl Inner {
     /// Rule 9 for an object and then, one after the other, for its children (rule 25).
     pub(super) fn destroy_record(&mut self, sh: &Shared, idx: u32, at_once: bool) -> Result<()> {
-        let tree = self.owned_tree(idx);
-        self.destroy_one(sh, idx, at_once)?;
-        tree.into_iter()
-            .filter(|child| *child != idx)
-            .try_for_each(|child| self.destroy_one(sh, child, at_once))
+        let Some((word, live)) = self.live_with_word(idx)? else {
+            return if at_once { self.bury(sh, idx) } else { Ok(()) };
+        };
+        let tree = if live.body.has_parts() { self.owned_tree(idx) } else { Vec::new() };
+        self.destroy_one(sh, word, &live, at_once)?;
+        for child in tree.into_iter().filter(|child| *child != idx) {
+            if let Some((word, live)) = self.live_with_word(child)? {
+                self.destroy_one(sh, word, &live, at_once)?;
+            }
+        }
+        Ok(())
     }
 
     /// The same for a child that its owner no longer names.
@@ -33,14 +39,12 @@ impl Inner {
     }
 
     /// Rule 9. `at_once`: the death is given its own barrier, so the bytes can be reused without waiting for a sync.
-    fn destroy_one(&mut self, sh: &Shared, idx: u32, at_once: bool) -> Result<()> {
-        let Some((mut word, live)) = self.live_with_word(idx)? else {
-            return if at_once { self.bury(sh, idx) } else { Ok(()) };
-        };
+    fn destroy_one(&mut self, sh: &Shared, mut word: Word, live: &Live, at_once: bool) -> Result<()> {
+        let idx = live.head.id;
         let slot =
             self.catalog.slot(idx).ok_or_else(|| Error::new(Code::Internal, "slot outside the catalog"))?;
         let name_hash = match &self.names {
-            Some(_) => self.naming_of(&live)?.map(|n| self.hash(&n.name)),
+            Some(_) => self.naming_of(live)?.map(|n| self.hash(&n.name)),
             None => None,
         };
         let horizon = if planted!(DeathIgnoresSyncInFlight) { self.synced_seq } else { self.horizon() };

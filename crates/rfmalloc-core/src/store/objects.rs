@@ -4,7 +4,7 @@
 //! pin, no operation, and no handle of another thread (which may be between its liveness test and its access). The handles of the
 //! thread that destroyed it count no longer: that thread sees the death at once. Everything here runs under the store mutex.
 
-use super::attributes::{Attrs, Child};
+use super::attributes::{Child, OwnAttrs};
 use super::handle::ObjectFacts;
 use crate::cells::Cell;
 use crate::dtype::Dtype;
@@ -54,7 +54,7 @@ pub(super) struct Object {
     pub(super) record: Option<u32>,
     pub(super) owner: Option<Owner>,
     /// Without a record: its attributes. Those of a record stand in the file, and here is nothing.
-    pub(super) attrs: Attrs,
+    pub(super) attrs: OwnAttrs,
     /// Without a record, of a list or frame: what it holds. A record's cells are its payload.
     pub(super) cells: Option<Vec<Option<Child>>>,
     /// Objects in memory that own or hold this one.
@@ -175,7 +175,7 @@ impl Object {
             payload,
             record: record.map(|(idx, _)| idx),
             owner: None,
-            attrs: Attrs::default(),
+            attrs: OwnAttrs::default(),
             cells: None,
             holds: 0,
             has_aux: false,
@@ -304,7 +304,7 @@ impl Objects {
         o.cell.kill();
         o.grave = Some((payload, fate));
         let held = o.held();
-        o.attrs = Attrs::default();
+        o.attrs = OwnAttrs::default();
         o.cells = None;
         self.live_handles = self.live_handles.saturating_sub(o.handles.count());
         o.handles.forget(current_thread());

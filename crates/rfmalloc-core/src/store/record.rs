@@ -218,12 +218,11 @@ impl Inner {
         naming: NewName<'_>,
         made: &mut Vec<Made>,
     ) -> Result<Created> {
-        let naming = naming.map(|(name, replaces)| Naming { name: name.to_owned(), seq: 0, replaces });
         // Nearly all have a name and nothing else.
-        let nbytes = match &naming {
-            Some(n) if new.attrs.is_empty() => Aux::nbytes_named(n.name.len()),
+        let nbytes = match naming {
+            Some((name, _)) if new.attrs.is_empty() => Aux::nbytes_named(name.len()),
             None if new.attrs.is_empty() => 0,
-            _ => new.attrs.to_aux(naming.clone(), None, |_| (0, 1)).nbytes(0),
+            _ => new.attrs.to_aux(Naming::of(naming, 0), None, |_| (0, 1)).nbytes(0),
         };
         let aux = self.reserve_aux(sh, nbytes, 0)?;
         let payload = match new.cells {
@@ -255,7 +254,7 @@ impl Inner {
         new: &NewRecord<'_>,
         v: &Vacancy,
         (payload, aux_extent): (Extent, Extent),
-        naming: Option<Naming>,
+        naming: NewName<'_>,
         made: &mut Vec<Made>,
     ) -> Result<Created> {
         // Rules 6 and (hole ii): differ from what stands in body A and, in the low 24 bits, from the slot's last generation.
@@ -278,9 +277,8 @@ impl Inner {
         let cells = new.cells.map(|cells| self.make_held(sh, cells, made)).transpose()?;
         let seq = self.take_seq(sh, |s| is_new_pair(s) && (early.is_some() || is_new_generation(s)))?;
         let generation = early.unwrap_or(seq) as u32;
-        let naming = naming.map(|n| Naming { seq, ..n });
-        let tag = naming.as_ref().map_or(0, |n| word::name_tag(self.hash(&n.name)));
-        let aux = new.attrs.to_aux(naming, None, |child| known_key(child, &keys));
+        let tag = naming.map_or(0, |(name, _)| word::name_tag(self.hash(name)));
+        let aux = new.attrs.to_aux(Naming::of(naming, seq), None, |child| known_key(child, &keys));
         self.write_aux(sh, &aux, &[], (v.idx, generation), aux_extent);
         if let Some(cells) = &cells {
             write_cells(sh, payload, cells);
