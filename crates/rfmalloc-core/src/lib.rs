@@ -79,5 +79,5 @@ pub use segment_view::SegmentView;
 pub use store::{
     ARRAY, Attributes, Change, Compaction, Control, CopyWork, FRAME, Fault, Handle, Info, LIST, MATRIX, Mode,
     ObjectFacts, ObjectState, ObjectWork, OpenOptions, Opened, Pin, RecordRow, Role, Store, StoreWork,
-    Summary, Usage, VECTOR, VerifyReport, VerifyStep, sync_all_stores,
+    Summary, Usage, VECTOR, VerifyReport, VerifyStep, frame_rows, sync_all_stores,
 };

@@ -21,6 +21,17 @@ impl Inner {
         Ok(())
     }
 
+    /// [`Inner::harden`] for a new record: what it holds is on stable storage before it is.
+    pub(super) fn harden_held(&mut self, sh: &Shared, idx: u32) -> Result<()> {
+        for (part, _) in self.dependents_first(idx)? {
+            let done = self.live_with_word(part)?.is_none_or(|(word, live)| word.durable[live.which]);
+            if part == idx || !done {
+                self.harden_one(sh, part)?;
+            }
+        }
+        Ok(())
+    }
+
     fn harden_one(&mut self, sh: &Shared, idx: u32) -> Result<()> {
         let Some((word, live)) = self.live_with_word(idx)? else { return Ok(()) };
         if planted!(FullCommitVolatile) {

@@ -2,6 +2,7 @@
 
 use super::attributes::{Attrs, LIST, VECTOR};
 use super::find::check_name;
+use super::frames::Column;
 use super::handle::Handle;
 use super::objects::{Elements, Fate, Object, Owner};
 use super::record::{Created, NewRecord};
@@ -177,7 +178,7 @@ impl Store {
             };
         }
         if sh.mode == Mode::Scratch {
-            return inner.commit_scratch(handle, name, replace);
+            return inner.commit_scratch(sh, handle, name, replace);
         }
         let created = inner.commit_tree(sh, handle, name, replace)?;
         inner.settle(handle.key, &created, None)?;
@@ -207,16 +208,22 @@ impl Store {
     }
 
     /// Destroys the object: every handle is dead from now on. False: it was dead already. `at_once`: its bytes need no sync before reuse.
+    /// The columns that only a frame holds and that have no name of their own end with it (see [`Store::destroy_frame`]).
     ///
     /// # Errors
     /// `BUSY`: an operation runs on it, a list or frame holds it, or it is a part of another object; `READ_ONLY`, `POISONED`, `IO`, `CLOSED`.
     pub fn destroy(&self, handle: &Handle, at_once: bool) -> Result<bool> {
         let sh = self.shared()?;
         self.check_ours(handle)?;
-        sh.seam.loss.during(|| Self::try_destroy(sh, handle, at_once))
+        sh.seam.loss.during(|| Self::try_destroy(sh, handle, at_once, false))
     }
 
-    fn try_destroy(sh: &Arc<Shared>, handle: &Handle, at_once: bool) -> Result<bool> {
+    pub(super) fn try_destroy(
+        sh: &Arc<Shared>,
+        handle: &Handle,
+        at_once: bool,
+        named_columns: bool,
+    ) -> Result<bool> {
         let mut inner = sh.lock_open()?;
         let Some(o) = inner.objects.get(handle.key, handle.serial).filter(|o| o.alive) else {
             return Ok(false);
@@ -225,19 +232,30 @@ impl Store {
             return Err(Error::new(Code::Busy, "an operation is running on the object; wait for it to end")
                 .with("id", o.id));
         }
-        let (record, payload) = (o.record, o.payload);
+        let (record, payload, generation) = (o.record, o.payload, o.generation as u32);
         inner.check_unowned(handle.key)?;
         inner.check_unheld(handle.key, record)?;
+        let whole =
+            record.map_or(Column::Open(handle.key, handle.serial), |idx| Column::Record((idx, generation)));
+        let columns = inner.columns_of(whole, named_columns)?;
+        inner.check_columns(&columns)?;
+        // Rule 9: where every commit is durable, so is every death.
+        let at_once = at_once || (sh.is_full() && !planted!(FullDeathVolatile));
+        let ends_records = record.is_some() || columns.iter().any(|c| matches!(c, Column::Record(_)));
+        if ends_records {
+            inner.begin(sh)?;
+            inner.prepare_names(sh)?;
+        }
         match record {
             Some(idx) => {
-                inner.begin(sh)?;
                 inner.check_not_busy(idx)?;
-                inner.prepare_names(sh)?;
-                // Rule 9: where every commit is durable, so is every death.
-                inner.destroy_record(sh, idx, at_once || (sh.is_full() && !planted!(FullDeathVolatile)))?;
-                sh.note_commit(&mut inner);
+                inner.destroy_record(sh, idx, at_once)?;
             }
             None => inner.kill(handle.key, payload)?,
+        }
+        inner.end_columns(sh, columns, at_once)?;
+        if ends_records {
+            sh.note_commit(&mut inner);
         }
         Ok(true)
     }
@@ -387,7 +405,13 @@ impl Inner {
         Ok(self.objects.insert(object))
     }
 
-    fn commit_scratch(&mut self, handle: &mut Handle, name: Option<&str>, replace: bool) -> Result<()> {
+    fn commit_scratch(
+        &mut self,
+        sh: &Shared,
+        handle: &mut Handle,
+        name: Option<&str>,
+        replace: bool,
+    ) -> Result<()> {
         if let Some(name) = name {
             check_name(name)?;
             if let Some(other) = self.objects.by_name.get(name).copied()
@@ -412,7 +436,10 @@ impl Inner {
                     // What a list or frame holds only loses the name.
                     self.objects.unname(other);
                 } else {
+                    let columns = self.columns_of(Column::Open(other, 0), false)?;
+                    self.check_columns(&columns)?;
                     self.kill(other, payload)?;
+                    self.end_columns(sh, columns, false)?;
                 }
             }
             self.objects.unname(handle.key);

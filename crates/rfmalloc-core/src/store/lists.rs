@@ -204,8 +204,12 @@ impl Inner {
         }
         let gone = list.destroyed_error();
         let o = self.objects.get(list.key, list.serial).ok_or(gone)?;
+        let is_committed = o.committed;
         let cell = o.cells.as_mut().and_then(|cells| cells.get_mut(i as usize));
         let old = cell.and_then(|cell| std::mem::replace(cell, child));
+        if let Some((key, _)) = child.as_ref().and_then(Child::open).filter(|_| is_committed) {
+            self.objects.commit_in_memory(key);
+        }
         old.as_ref().and_then(Child::open).map_or(Ok(()), |old| self.end_child(old))
     }
 
@@ -329,13 +333,30 @@ impl Inner {
         let Some((_, live)) = self.live_with_word(idx)? else { return Ok(in_memory) };
         let wanted = (idx, live.head.generation);
         let mut count = 0;
-        for list in self.list_records()? {
-            self.each_cell(&list, |key| {
-                count += u64::from(key == wanted);
+        self.each_held(|key| count += u64::from(key == wanted))?;
+        Ok(in_memory + count)
+    }
+
+    /// Calls `f` with what the cells of all lists and frames in the file hold.
+    pub(super) fn each_held(&self, mut f: impl FnMut(Key)) -> Result<()> {
+        self.list_records()?.iter().try_for_each(|list| {
+            self.each_cell(list, |key| {
+                f(key);
+                true
+            })
+        })
+    }
+
+    /// What a record of this kind holds; nothing for another's.
+    pub(super) fn record_cells(&self, idx: u32, kind: u8) -> Result<Vec<Child>> {
+        let mut cells = Vec::new();
+        if let Some(live) = self.record(idx)?.filter(|live| live.head.kind == kind) {
+            self.each_cell(&live, |key| {
+                cells.push(Child::Record(key));
                 true
             })?;
         }
-        Ok(in_memory + count)
+        Ok(cells)
     }
 
     pub(super) fn holders_in_memory(&self, key: u32) -> u64 {

@@ -14,7 +14,7 @@
 //! | `record`, `change`, `death` | rules 7 and 10: make and replace; 8: change; 9: destroy |
 //! | `tree` | rule 25: an object with its children |
 //! | `attributes` | shape, names and the rest of what belongs to an object |
-//! | `lists` | rule 16: objects that hold others |
+//! | `lists`, `frames` | rule 16: objects that hold others; columns of equal length |
 //! | `superblock` | rules 5, 6, 19: its one writer, the lease, the mark of a failed barrier |
 //! | `sync`, `background` | rule 12: everything on stable storage; the thread that sees to it |
 //! | `harden` | rule 13: one record on stable storage |
@@ -45,6 +45,7 @@ mod creation;
 mod death;
 mod dense;
 mod find;
+mod frames;
 mod handle;
 mod harden;
 mod judge;
@@ -69,6 +70,7 @@ pub use attributes::{ARRAY, Attributes, Change, FRAME, LIST, MATRIX, Role, VECTO
 pub use background::sync_all_stores;
 pub use compact::Compaction;
 pub use copy::CopyWork;
+pub use frames::frame_rows;
 pub use handle::{Handle, ObjectFacts, ObjectState, Pin};
 pub use harden::ObjectWork;
 pub use open::{Mode, OpenOptions, Opened};

@@ -8,6 +8,7 @@
 
 use super::attributes::{Attrs, Child, LIST};
 use super::find::check_name;
+use super::frames::Column;
 use super::lists::write_cells;
 use super::objects::Fate;
 use super::{Inner, Shared};
@@ -54,12 +55,13 @@ pub(super) struct Made {
 }
 
 /// The object whose name a new one takes, and what becomes of it.
-#[derive(Clone, Copy)]
 struct Replaced {
     idx: u32,
     key: Key,
     /// False: a list or frame holds it, so it only loses the name.
     dies: bool,
+    /// Of a frame that dies: the columns that end with it.
+    columns: Vec<Column>,
 }
 
 /// Bytes that the buffer of attributes keeps between two acts.
@@ -90,11 +92,11 @@ impl Inner {
             None => None,
         };
         if planted!(TombstoneBeforeSuccessor)
-            && let Some(old) = replaced
+            && let Some(old) = &replaced
         {
             self.destroy_record(sh, old.idx, false)?;
         }
-        let naming = name.map(|n| (n, replaced.filter(|r| r.dies).map(|r| r.key)));
+        let naming = name.map(|n| (n, replaced.as_ref().filter(|r| r.dies).map(|r| r.key)));
         let mut made = Vec::new();
         let created = match self.make_record(sh, new, naming, &mut made) {
             Ok(created) => created,
@@ -107,14 +109,14 @@ impl Inner {
         if let Some(name) = name {
             let hash = self.hash(name);
             if let Some(names) = &mut self.names {
-                if let Some(old) = replaced {
+                if let Some(old) = &replaced {
                     names.remove(hash, old.idx);
                 }
                 names.insert(hash, created.idx);
             }
         }
         if sh.is_full() {
-            self.harden(sh, created.idx)?;
+            self.harden_held(sh, created.idx)?;
         }
         if let Some(old) = replaced {
             // Rule 10: after the new record stands, and under full durability with a barrier of its own.
@@ -127,7 +129,9 @@ impl Inner {
     /// The name has gone to `winner`.
     fn end_replaced(&mut self, sh: &Shared, old: Replaced, winner: u32) -> Result<()> {
         if old.dies {
-            return self.destroy_record(sh, old.idx, sh.is_full() && !planted!(FullDeathVolatile));
+            let at_once = sh.is_full() && !planted!(FullDeathVolatile);
+            self.destroy_record(sh, old.idx, at_once)?;
+            return self.end_columns(sh, old.columns, at_once);
         }
         match self.change_name(sh, old.idx, None) {
             // Rule 15 does it before the next named change, and until then the later naming counts.
@@ -154,8 +158,11 @@ impl Inner {
         }
         self.check_not_busy(idx)?;
         let live = self.live(idx)?;
+        let key = (idx, live.head.generation);
         let dies = self.parents_of(idx)? == 0;
-        Ok(Some(Replaced { idx, key: (idx, live.head.generation), dies }))
+        let columns = if dies { self.columns_of(Column::Record(key), false)? } else { Vec::new() };
+        self.check_columns(&columns)?;
+        Ok(Some(Replaced { idx, key, dies, columns }))
     }
 
     /// No operation runs on the object or one of its children.
@@ -374,7 +381,7 @@ impl Inner {
             }
             None => None,
         };
-        let replaces = replaced.filter(|r| r.dies).map(|r| r.key);
+        let replaces = replaced.as_ref().filter(|r| r.dies).map(|r| r.key);
         self.change_name(sh, idx, name.map(|n| (n, replaces)))?;
         if sh.is_full() {
             self.harden(sh, idx)?;

@@ -67,6 +67,10 @@ impl Inner {
     pub(super) fn settle_made(&mut self, made: Vec<Made>) -> Result<()> {
         made.into_iter().try_for_each(|m| {
             let owner = (m.owner.1 != 0).then_some(Owner::Record(m.owner));
+            // Its handles know it as a temporary.
+            if let Some(Some(o)) = self.objects.slab.get_mut(m.key as usize) {
+                o.cell.renew();
+            }
             self.settle(m.key, &m.created, owner)
         })
     }
