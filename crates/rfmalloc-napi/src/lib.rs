@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `view` | raw Node-API: external buffers, weak references (the only unsafe file) |
 //! | `thread` | what this thread has open |
-//! | `store`, `object`, `elements` | the exports |
+//! | `store`, `object`, `elements`, `lists` | the exports |
 //! | `task`, `job` | promises; `job`: those over a whole file |
 //! | `error` | core errors to JavaScript errors |
 
@@ -22,6 +22,7 @@
 mod elements;
 mod error;
 mod job;
+mod lists;
 mod object;
 mod store;
 mod task;

@@ -26,7 +26,7 @@ fn post(token: u32, h: &Handle, pressure: bool) {
     post_facts(token, &h.facts(), pressure);
 }
 
-fn post_facts(token: u32, f: &ObjectFacts, pressure: bool) {
+pub(crate) fn post_facts(token: u32, f: &ObjectFacts, pressure: bool) {
     thread::mailbox().write(&[
         (0, f64::from(token)),
         (1, f.off as f64),
@@ -45,7 +45,7 @@ fn post_facts(token: u32, f: &ObjectFacts, pressure: bool) {
 }
 
 /// The facade object that the thread already has for this object, or 1 with a new token in the mailbox.
-fn found(env: &Env, store: u32, handle: Handle) -> Either<Raw, u32> {
+pub(crate) fn found(env: &Env, store: u32, handle: Handle) -> Either<Raw, u32> {
     if let Some(object) = thread::facade(env, store, handle.serial()) {
         return Either::A(object);
     }

@@ -195,6 +195,29 @@ pub(crate) fn object<T>(
     })
 }
 
+/// Runs `f` with an open store and the objects behind tokens; a negative token is nothing.
+pub(crate) fn objects<T>(
+    store: u32,
+    tokens: &[i32],
+    f: impl FnOnce(&Store, &[Option<&Handle>]) -> rfmalloc_core::Result<T>,
+) -> Result<T> {
+    with(|t| {
+        let find = |token: &i32| match u32::try_from(*token) {
+            Err(_) => Ok(None),
+            Ok(token) => match t.get(token).and_then(|k| k.vector.as_ref()) {
+                Some(Vector::Object(h)) => Ok(Some(h)),
+                Some(Vector::File(_)) => Err(bad_argument("a plain file belongs to no store")),
+                None => Err(gone(t, token)),
+            },
+        };
+        let items = tokens.iter().map(find).collect::<Result<Vec<_>>>()?;
+        match t.stores.get(&store) {
+            Some(s) => f(&s.store, &items).or_fail(),
+            None => Err(closed()),
+        }
+    })
+}
+
 fn gone(t: &Tables, token: u32) -> napi::Error<crate::error::Status> {
     match t.get(token) {
         Some(k) if k.store != 0 && !t.stores.contains_key(&k.store) => closed(),

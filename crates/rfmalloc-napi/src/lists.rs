@@ -1,0 +1,82 @@
+//! Lists and frames: make, read and set cells, count parents, end a frame with its columns.
+
+use crate::error::{OrFail, Result, whole};
+use crate::object::{found, post_facts};
+use crate::thread;
+use crate::view::Raw;
+use napi::Env;
+use napi::bindgen_prelude::{Either3, Int32Array};
+use napi_derive::napi;
+use rfmalloc_core::{Code, Error, Handle, Vector};
+
+/// Ends up in the mailbox as a new object of the store.
+fn post_new(store: u32, h: Handle) {
+    let facts = h.facts();
+    let token = thread::add(store, Vector::Object(h));
+    post_facts(token, &facts, false);
+}
+
+/// A temporary list (3) of these objects; -1: nothing.
+#[napi(catch_unwind)]
+pub fn list(handle: u32, kind: u8, tokens: Int32Array) -> Result<()> {
+    let made = thread::objects(handle, &tokens, |s, items| s.list(kind, items))?;
+    post_new(handle, made);
+    Ok(())
+}
+
+#[napi(catch_unwind, ts_return_type = "object | 1 | undefined")]
+pub fn list_get(env: Env, token: u32, i: f64) -> Result<Either3<Raw, u32, ()>> {
+    let i = whole(i, "index")?;
+    let item = thread::object(token, |s, h| s.list_get(h, i))?;
+    Ok(match item.map(|item| found(&env, thread::store_of(token), item)) {
+        Some(napi::Either::A(facade)) => Either3::A(facade),
+        Some(napi::Either::B(made)) => Either3::B(made),
+        None => Either3::C(()),
+    })
+}
+
+/// `child`: a token, or -1 for nothing.
+#[napi(catch_unwind)]
+pub fn list_set(token: u32, i: f64, child: i32) -> Result<()> {
+    let i = whole(i, "index")?;
+    thread::objects(thread::store_of(token), &[token as i32, child], |s, items| match items {
+        [Some(list), child] => s.list_set(list, i, *child),
+        _ => Ok(()),
+    })
+}
+
+#[napi(catch_unwind)]
+pub fn parents(token: u32) -> Result<f64> {
+    thread::object(token, |s, h| s.parents(h)).map(|n| n as f64)
+}
+
+/// Rows of a frame with columns of these lengths; `rowNames`: how many, or -1.
+#[napi(catch_unwind)]
+pub fn frame_rows(lens: Vec<f64>, row_names: f64) -> Result<f64> {
+    let lens = lens.into_iter().map(|n| whole(n, "length")).collect::<Result<Vec<_>>>()?;
+    let names = if row_names < 0.0 { None } else { Some(whole(row_names, "length")?) };
+    rfmalloc_core::frame_rows(&lens, names).or_fail().map(|n| n as f64)
+}
+
+/// A temporary frame; `names` and `row_names` (-1: none) are tokens of temporary character vectors.
+#[napi(catch_unwind)]
+pub fn frame(handle: u32, columns: Int32Array, names: i32, row_names: i32) -> Result<()> {
+    let mut tokens = columns.to_vec();
+    tokens.extend([names, row_names]);
+    let made = thread::objects(handle, &tokens, |s, items| match items {
+        [columns @ .., Some(names), row_names] => {
+            let columns: Vec<&Handle> = columns.iter().flatten().copied().collect();
+            s.frame(&columns, names, *row_names)
+        }
+        _ => Err(Error::new(Code::Argument, "a frame needs the names of its columns")),
+    })?;
+    post_new(handle, made);
+    Ok(())
+}
+
+#[napi(catch_unwind)]
+pub fn destroy_frame(token: u32, columns: bool) -> Result<bool> {
+    let done = thread::object(token, |s, h| s.destroy_frame(h, columns))?;
+    thread::release(token);
+    Ok(done)
+}
