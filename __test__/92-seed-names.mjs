@@ -119,14 +119,15 @@ test('2.1 the types, in any letter case, double and real for numeric; anything e
   }
   for (const [type, names] of Object.entries(spelled))
     for (const name of names) t.is(createFmallocVector(name, 1, store).type, type, name)
+  for (const name of ['list', 'List']) t.is(createFmallocVector(name, 1, store).type, 'list')
   t.is(createFmallocVector(undefined, 1, store).type, 'integer')
   for (const name of ['factor', 'closure', 'int', '', 'date'])
     refuses(t, () => createFmallocVector(name, 1, store), 'TYPE', /unsupported vector type/)
 })
 
-test('2.1 decided for this phase: character and list come later and say UNSUPPORTED', t => {
+test('2.1 decided for this phase: character comes later and says UNSUPPORTED', t => {
   const store = freshStore(t)
-  for (const name of ['character', 'list', 'LIST', 'Character'])
+  for (const name of ['character', 'Character'])
     refuses(t, () => createFmallocVector(name, 1, store), 'UNSUPPORTED')
   t.deepEqual(store.allocations(), [])
 })
@@ -278,11 +279,14 @@ test('5.2 any later use of the handle: closed handle', t => {
   }
 })
 
-test('5.3 decided for this phase: no list can hold it yet, so nothing keeps it from being destroyed', t => {
+test('5.3 while it sits in a list it is not destroyed, and the error counts its places', t => {
   const store = freshStore(t)
   const v = createFmallocVector('integer', 1, store)
-  refuses(t, () => store.list([v]), 'UNSUPPORTED')
-  t.is(fmallocVectorInfo(v).parentRefs, 0)
+  const list = createFmallocVector('list', 2, store)
+  list.set(0, v).set(1, v)
+  t.is(fmallocVectorInfo(v).parentRefs, 2)
+  refuses(t, () => destroyFmallocVector(v), 'BUSY', /2 parent references/)
+  list.set(0, null).set(1, null)
   t.true(destroyFmallocVector(v))
 })
 

@@ -163,7 +163,7 @@ export function adopt(handle: Handle): Vector {
   return vector
 }
 
-function discard(handle: Handle): void {
+export function discard(handle: Handle): void {
   try {
     handle.destroy(false)
   } catch {

@@ -9,11 +9,15 @@ export const INTEGER = 2
 export const NUMERIC = 3
 export const COMPLEX = 4
 export const RAW = 5
+export const LIST = 7
 
-/** The five types that can be stored in this version, by code. */
+/** Kinds of objects, as the binding numbers them. */
+export const KIND = { vector: 0, matrix: 1, array: 2, list: 3, dataFrame: 4 } as const
+
+/** The types that can be stored in this version, by code. */
 export interface Dtype {
   readonly code: number
-  readonly name: FixedType
+  readonly name: FixedType | 'list'
   /** Bytes of one element. */
   readonly width: number
   /** Typed-array elements of one element: complex has two doubles. */
@@ -24,7 +28,7 @@ export interface Dtype {
   readonly sexptype: number
 }
 
-const LIST: readonly Dtype[] = [
+const VECTORS: readonly Dtype[] = [
   { code: LOGICAL, name: 'logical', width: 4, lanes: 1, array: Int32Array, sexptype: 10 },
   { code: INTEGER, name: 'integer', width: 4, lanes: 1, array: Int32Array, sexptype: 13 },
   { code: NUMERIC, name: 'numeric', width: 8, lanes: 1, array: Float64Array, sexptype: 14 },
@@ -32,17 +36,21 @@ const LIST: readonly Dtype[] = [
   { code: RAW, name: 'raw', width: 1, lanes: 1, array: Uint8Array, sexptype: 24 },
 ]
 
-const BY_NAME = new Map<string, Dtype>(LIST.map(d => [d.name, d]))
-BY_NAME.set('double', LIST[NUMERIC - 1] as Dtype)
-BY_NAME.set('real', LIST[NUMERIC - 1] as Dtype)
+/** What lists and frames are made of: cells that only the binding reads. */
+const CELLS: Dtype = { code: LIST, name: 'list', width: 8, lanes: 2, array: Int32Array, sexptype: 19 }
+
+const BY_NAME = new Map<string, Dtype>(VECTORS.map(d => [d.name, d]))
+BY_NAME.set('double', VECTORS[NUMERIC - 1] as Dtype)
+BY_NAME.set('real', VECTORS[NUMERIC - 1] as Dtype)
 
 /** Known to the format, not stored by this version. */
-const LATER = new Set(['character', 'list', 'float32', 'int8', 'int16', 'int64'])
+const LATER = new Set(['character', 'float32', 'int8', 'int16', 'int64'])
 
 /** The type with this code. An unknown code comes from a file written by a later version. */
 export function dtypeOf(code: number): Dtype {
+  if (code === LIST) return CELLS
   return (
-    LIST[code - 1] ??
+    VECTORS[code - 1] ??
     fail('UNSUPPORTED', `this object's element type (code ${code}) is not supported by this version`)
   )
 }
@@ -56,6 +64,8 @@ export function parseType(type: unknown): Dtype {
     return fail('TYPE', `unsupported vector type: type must be one string, not ${show(type)}`)
   const found = BY_NAME.get(type) ?? BY_NAME.get(type.toLowerCase())
   if (found !== undefined) return found
+  if (type.toLowerCase() === 'list')
+    return fail('TYPE', 'a list holds objects, not elements of a type: use store.list(items)')
   if (LATER.has(type.toLowerCase()))
     return fail('UNSUPPORTED', `vectors of type '${type.toLowerCase()}' are not there yet`)
   return fail(

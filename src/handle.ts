@@ -3,13 +3,13 @@
  * dead and why; makes lanes (private) and user buffers. The facade object that was attached to the token is `owner`: subarrays
  * hold it through here, so the token lives as long as any of them.
  */
-import { dtypeOf, type Dtype } from './dtype.js'
+import { dtypeOf, KIND, type Dtype } from './dtype.js'
 import { fail, isFmallocError, quietly } from './errors.js'
 import { Lane } from './lane.js'
 import { cellIndex, cellsOf, STRIDE, WINDOW, type Space } from './memory.js'
 import { FACT, facts, native } from './native.js'
 import type { Store } from './store.js'
-import type { Vector } from './vector.js'
+import type { Stored } from './types.js'
 import { PayloadBuffers } from './views.js'
 
 export type State = 'committed' | 'temporary' | 'destroyed' | 'closed'
@@ -22,6 +22,8 @@ export class Handle {
   /** null for createMmapVector. */
   readonly store: Store | null
   readonly dtype: Dtype
+  /** See {@link KIND}. */
+  kind: number
   readonly token: number
   /** Elements and bytes of the whole payload; its offset in the data mapping. */
   readonly length: number
@@ -33,7 +35,7 @@ export class Handle {
   /** Elements may be written: neither read-only nor sealed, as far as known while {@link alive}. */
   writable: boolean
   /** The attached facade object. */
-  owner: Vector | undefined
+  owner: Stored | undefined
   id: number
   generation: number
   #name: string | null
@@ -58,6 +60,7 @@ export class Handle {
     this.#sealed = facts[FACT.sealed] === 1
     this.writable = !space.readOnly && !this.#sealed
     this.dtype = dtypeOf(facts[FACT.type] as number)
+    this.kind = facts[FACT.kind] as number
     this.owner = undefined
     this.#name = name
     this.#dead = undefined
@@ -188,7 +191,9 @@ export class Handle {
 
   /** How messages call the object. */
   label(): string {
-    return this.#name === null ? `this ${this.dtype.name} vector` : `vector ${JSON.stringify(this.#name)}`
+    const what = this.kind === KIND.list ? 'list' : this.kind === KIND.dataFrame ? 'data frame' : 'vector'
+    if (this.#name !== null) return `${what} ${JSON.stringify(this.#name)}`
+    return what === 'vector' ? `this ${this.dtype.name} vector` : `this ${what}`
   }
 
   /** Commits a temporary, or names it; the record's id and generation replace the temporary's. */

@@ -42,7 +42,7 @@ export function inspectStore(store: Store): string {
   return quietly(() => `${line} (${mode}, ${store.size} named, ${size(store.nbytes)})`, line)
 }
 
-function element(x: unknown): string {
+export function element(x: unknown): string {
   if (x === null) return 'NA'
   if (typeof x === 'object') {
     const { re, im } = x as { re: number; im: number }
@@ -51,7 +51,7 @@ function element(x: unknown): string {
   return Object.is(x, -0) ? '-0' : String(x)
 }
 
-function size(nbytes: number): string {
+export function size(nbytes: number): string {
   const units = ['B', 'KiB', 'MiB', 'GiB', 'TiB']
   let value = nbytes
   let unit = 0

@@ -171,6 +171,21 @@ export interface Native {
   /** An external buffer over payload bytes; pins the extent until it is collected. */
   userBuffer(token: number, start: number, nbytes: number): ArrayBuffer
 
+  /** A temporary list of these objects; -1 is nothing. [facts] */
+  list(handle: number, kind: number, tokens: Int32Array): void
+  /** The live facade object, or 1 with a new token in [facts]; nothing for an empty cell. */
+  listGet(token: number, i: number): object | 1 | undefined | null
+  /** `child` is a token, or -1 for nothing. */
+  listSet(token: number, i: number, child: number): void
+  /** How many cells of lists and frames hold the object. */
+  parents(token: number): number
+  /** Rows of a frame with columns of these lengths and so many row names (-1: none). */
+  frameRows(lens: readonly number[], rowNames: number): number
+  /** A temporary frame; `names` and `rowNames` (-1: none) are temporary character vectors, which become parts of it. [facts] */
+  frame(handle: number, columns: Int32Array, names: number, rowNames: number): void
+  /** Ends a frame with the columns that nobody else has; with `named` also those that have a name. */
+  destroyFrame(token: number, named: boolean): boolean
+
   fill(token: number, start: number, end: number, pattern: Uint8Array): void
   copyRange(dst: number, dstIdx: number, src: number, srcStart: number, n: number): number
   importArray(dst: number, dstIdx: number, src: ArrayBufferView, exact: boolean): number

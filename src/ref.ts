@@ -5,12 +5,13 @@
 import { knownType, LENGTH_MAX } from './dtype.js'
 import { fail, isFmallocError, show } from './errors.js'
 import { checkKeys, checkPath, isGiven, parseOpen, type Opening } from './options.js'
-import type { DataFrame, List, Matrix } from './shapes.js'
+import { isList, type List } from './list.js'
+import type { DataFrame, Matrix } from './shapes.js'
 import { findOpen, openStore, joinStore } from './opening.js'
 import { getById, type Store } from './store.js'
 import { TEMPORARY_ID } from './handle.js'
-import type { DataFrameRef, ListRef, OpenRefOptions, Schema, Type, VectorRef } from './types.js'
-import type { Vector } from './vector.js'
+import type { DataFrameRef, ListRef, OpenRefOptions, Ref, Schema, Stored, Type, VectorRef } from './types.js'
+import { isVector, type Vector } from './vector.js'
 
 const REF_KEYS = [
   'mode',
@@ -24,7 +25,7 @@ const REF_KEYS = [
 ] as const
 
 /**
- * The vector a reference names. Prefers a store already open here with the same uuid; else opens the file (writable unless
+ * The object a reference names. Prefers a store already open here with the same uuid; else opens the file (writable unless
  * `readOnly`; `path` if it was moved) and never creates it. Throws ARGUMENT for what is no reference, NOT_FOUND for a missing
  * file, OTHER_STORE for a file that is another store, STALE_REF for an object that is gone.
  *
@@ -36,6 +37,11 @@ export function openRef<T extends Type>(ref: VectorRef<T>, o?: OpenRefOptions): 
 export function openRef<C extends Schema>(ref: DataFrameRef<C>, o?: OpenRefOptions): DataFrame<C>
 export function openRef(ref: ListRef, o?: OpenRefOptions): List
 export function openRef(ref: unknown, o?: OpenRefOptions): unknown {
+  return openAny(ref, o)
+}
+
+/** {@link openRef} for a reference of any kind. */
+export function openAny(ref: unknown, o?: OpenRefOptions): Stored {
   const checked = checkRef(ref)
   const raw = checkKeys(o, REF_KEYS, 'openRef')
   const { path: _path, ...open } = raw
@@ -54,7 +60,7 @@ export function openRef(ref: unknown, o?: OpenRefOptions): unknown {
   }
 }
 
-function resolveIn(store: Store, ref: VectorRef, readOnly: unknown): Vector {
+function resolveIn(store: Store, ref: Ref, readOnly: unknown): Stored {
   if (store.uuid !== ref.uuid) {
     fail(
       'OTHER_STORE',
@@ -71,7 +77,7 @@ function resolveIn(store: Store, ref: VectorRef, readOnly: unknown): Vector {
 function openFor(
   path: string,
   open: Opening,
-  ref: VectorRef,
+  ref: Ref,
   anywhere: boolean,
   given: Readonly<Record<string, unknown>>,
 ): Store {
@@ -96,8 +102,22 @@ function openFor(
   }
 }
 
-function resolve(store: Store, ref: VectorRef): Vector {
-  const vector = getById(store, ref.id, ref.generation, ref.temporary)
+function resolve(store: Store, ref: Ref): Stored {
+  const found = getById(store, ref.id, ref.generation, ref.temporary)
+  if (ref.kind !== 'vector' || !isVector(found)) return resolveList(found, ref)
+  return resolveVector(found, ref as VectorRef)
+}
+
+function resolveList(found: Stored, ref: Ref): Stored {
+  if (found.kind !== ref.kind || (isList(found) && found.length !== (ref as ListRef).length)) {
+    fail('STALE_REF', `the reference says ${ref.kind}; the object is another: ${found.toString()}`, {
+      kind: found.kind,
+    })
+  }
+  return found
+}
+
+function resolveVector(vector: Vector, ref: VectorRef): Vector {
   const end = ref.start + ref.length
   if (vector.type !== ref.type || end > vector.length) {
     fail(
@@ -110,14 +130,14 @@ function resolve(store: Store, ref: VectorRef): Vector {
 }
 
 /** Checks the shape of a reference; ARGUMENT for a forged one, before anything is opened. */
-export function checkRef(ref: unknown): VectorRef {
+export function checkRef(ref: unknown): Ref {
   if (typeof ref !== 'object' || ref === null)
     return fail('ARGUMENT', `expected a reference (vector.ref), not ${show(ref)}`)
   const r = ref as Record<string, unknown>
-  if (r['kind'] === 'matrix' || r['kind'] === 'array' || r['kind'] === 'list' || r['kind'] === 'dataFrame') {
+  if (r['kind'] === 'matrix' || r['kind'] === 'array' || r['kind'] === 'dataFrame') {
     fail('UNSUPPORTED', `a reference to a ${r['kind']} cannot be opened yet`)
   }
-  require(r['kind'] === 'vector', 'kind', r)
+  require(r['kind'] === 'vector' || r['kind'] === 'list', 'kind', r)
   if (r['uuid'] === '')
     fail('UNSUPPORTED', `a plain file has no reference to open: createMmapVector(${show(r['path'])})`)
   require(typeof r['uuid'] === 'string' && /^[0-9a-f-]{32,36}$/.test(r['uuid']), 'uuid', r)
@@ -125,8 +145,9 @@ export function checkRef(ref: unknown): VectorRef {
   require(isCount(r['id'], Number.MAX_SAFE_INTEGER), 'id', r)
   require(isCount(r['generation'], Number.MAX_SAFE_INTEGER), 'generation', r)
   require(r['temporary'] === (r['id'] as number) >= TEMPORARY_ID, 'temporary', r)
-  require(knownType(r['type']) !== undefined, 'type', r)
   require(isCount(r['length'], LENGTH_MAX), 'length', r)
+  if (r['kind'] === 'list') return ref as ListRef
+  require(knownType(r['type']) !== undefined, 'type', r)
   require(isCount(r['start'], LENGTH_MAX), 'start', r)
   require(r['dim'] === null, 'dim', r)
   return ref as VectorRef

@@ -5,11 +5,13 @@
 import { createVector } from './create.js'
 import { checkLength, parseType } from './dtype.js'
 import { fail, show } from './errors.js'
+import type { Handle } from './handle.js'
 import { getDefault, requireDefault, setDefault } from './home.js'
+import { createList, isList, listHandle, type List } from './list.js'
 import { native } from './native.js'
 import { checkFlag, checkKeys, checkPath, isGiven, parseOpen } from './options.js'
 import { assign, fillConverted } from './assign.js'
-import type { ColumnInput, DataFrame, List, Matrix, NdArray } from './shapes.js'
+import type { ColumnInput, DataFrame, Matrix, NdArray } from './shapes.js'
 import { openStore } from './opening.js'
 import { drainStore, isStore, runtimeInfo, spaceOf, type Store } from './store.js'
 import type {
@@ -120,7 +122,7 @@ export function isFmallocRuntime(x: unknown): x is Store {
 
 /** Whether `x` is a file-backed vector or list. Never throws. */
 export function isFmallocVector(x: unknown): x is Vector | List {
-  return isVector(x)
+  return isVector(x) || isList(x)
 }
 
 function checkStore(runtime: unknown): Store {
@@ -137,16 +139,24 @@ function vectorOf(x: unknown, operation: string): Vector {
   return isVector(x) ? x : fail('ARGUMENT', `${operation}: expected a file-backed vector, not ${show(x)}`)
 }
 
+/** What stands behind a vector (or the vector of a subarray) or list. */
+function handleBehind(x: unknown, operation: string): Handle {
+  if (isList(x)) return listHandle(x)
+  if (isVector(x)) return partsOf(x).handle
+  return fail('ARGUMENT', `${operation}: expected a file-backed vector or list, not ${show(x)}`)
+}
+
 // ---- vectors
 
-/** A committed, unnamed vector of zeros. Arguments are checked before the runtime. */
+/** A committed, unnamed vector of zeros, or list of empty cells. Arguments are checked before the runtime. */
 export function createFmallocVector<A extends Kind>(
   type: A,
   length: number,
   runtime?: Store | Rt | null,
   zeroInitialize?: boolean,
 ): VectorOf<A> {
-  const dtype = parseType(type === undefined ? 'integer' : type)
+  const ofCells = typeof type === 'string' && type.toLowerCase() === 'list'
+  const dtype = ofCells ? undefined : parseType(type === undefined ? 'integer' : type)
   const count = checkLength(length)
   const options: Rt = isStore(runtime) ? { runtime } : isGiven(runtime) ? runtimeOptions(runtime) : {}
   const zero = checkFlag(
@@ -155,13 +165,11 @@ export function createFmallocVector<A extends Kind>(
     'zeroInitialize',
   )
   const store = storeOf(options.runtime)
-  return createVector(
-    store,
-    dtype,
-    count,
-    { zeroInitialize: zero },
-    'createFmallocVector',
-  ) as Vector<Type> as VectorOf<A>
+  const made =
+    dtype === undefined
+      ? createList(store, count, {}, 'createFmallocVector')
+      : createVector(store, dtype, count, { zeroInitialize: zero }, 'createFmallocVector')
+  return made as VectorOf<A>
 }
 
 function runtimeOptions(x: unknown): Rt {
@@ -171,46 +179,50 @@ function runtimeOptions(x: unknown): Rt {
 
 /** True when a live vector was destroyed, false when it was already. */
 export function destroyFmallocVector(x: Vector | List, unsafe?: boolean): boolean {
-  return vectorOf(x, 'destroyFmallocVector').destroy({ unsafe: checkFlag(unsafe, false, 'unsafe') })
+  handleBehind(x, 'destroyFmallocVector')
+  return x.destroy({ unsafe: checkFlag(unsafe, false, 'unsafe') })
 }
 
-/** The store a vector belongs to. Throws ARGUMENT for one without. */
+/** The store a vector or list belongs to. Throws ARGUMENT for one without. */
 export function fmallocRuntime(x: Vector | List): Store {
   return (
-    vectorOf(x, 'fmallocRuntime').store ??
+    handleBehind(x, 'fmallocRuntime').store ??
     fail('ARGUMENT', 'fmallocRuntime: a plain file belongs to no runtime')
   )
 }
 
 export function fmallocVectorType(x: Vector | List): RType | 'list' {
-  return vectorOf(x, 'fmallocVectorType').type as RType
+  handleBehind(x, 'fmallocVectorType')
+  return x.type as RType | 'list'
 }
 
 export function fmallocVectorLength(x: Vector | List): number {
-  return vectorOf(x, 'fmallocVectorLength').length
+  handleBehind(x, 'fmallocVectorLength')
+  return x.length
 }
 
-/** R's fields, in camel case. Offsets and sizes in bytes. */
+/** R's fields, in camel case. Offsets and sizes in bytes; `parentRefs` counts the cells of lists and data frames that hold it. */
 export function fmallocVectorInfo(
   x: Vector | List,
 ): Readonly<Record<string, string | number | boolean | null>> {
-  const v = vectorOf(x, 'fmallocVectorInfo')
-  const { handle, start } = partsOf(v)
+  const handle = handleBehind(x, 'fmallocVectorInfo')
+  const { width } = handle.dtype
+  const start = isVector(x) ? partsOf(x).start : 0
   handle.check()
   const now = native.describe(handle.token)
   return Object.freeze({
-    type: v.type,
+    type: x.type,
     sexptype: handle.dtype.sexptype,
-    length: v.length,
-    payloadNbytes: v.nbytes,
-    payloadOffset: now.payloadOffset + start * handle.dtype.width,
+    length: x.length,
+    payloadNbytes: x.length * width,
+    payloadOffset: now.payloadOffset + start * width,
     catalogOffset: now.catalogOffset,
     generation: now.generation,
     runtimeUuid: handle.store?.uuid ?? null,
     runtimeMode: handle.store?.mode ?? null,
     runtimeFilepath: handle.space.path,
     runtimeOpen: handle.space.open,
-    parentRefs: 0,
+    parentRefs: handle.store === null ? 0 : native.parents(handle.token),
     dataptrExposed: now.dataptrExposed,
     maybeDirty: now.maybeDirty,
     recoverable: now.recoverable,

@@ -8,7 +8,7 @@ import { knownType, LENGTH_MAX, type Dtype } from './dtype.js'
 import { fail, show } from './errors.js'
 import { fallbackStore } from './home.js'
 import { native } from './native.js'
-import { checkRef, openRef } from './ref.js'
+import { openAny } from './ref.js'
 import type { OpenRefOptions, Stored } from './types.js'
 import { isVector, partsOf, type Vector } from './vector.js'
 
@@ -70,7 +70,7 @@ export function unserializeFmalloc(bytes: Uint8Array, options?: OpenRefOptions):
   if (!(bytes instanceof Uint8Array))
     return fail('ARGUMENT', `unserializeFmalloc: expected a Uint8Array, not ${show(bytes)}`)
   const { header, payload } = decode(bytes)
-  if (header['by'] === 'reference') return openRef(checkRef(header['ref']), options)
+  if (header['by'] === 'reference') return openAny(header['ref'], options)
   const dtype = knownType(header['type'])
   const length = header['length']
   if (header['by'] !== 'value' || dtype === undefined || !isLength(length)) {

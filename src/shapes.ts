@@ -1,5 +1,5 @@
 /**
- * Matrices, arrays, lists, frames and lazy expressions: types in full, classes without instances. They come later; the file format
+ * Matrices, arrays, frames and lazy expressions: types in full, classes without instances. They come later; the file format
  * has their place. Their constructors refuse, so `x instanceof Matrix` is simply false.
  */
 import { fail } from './errors.js'
@@ -10,7 +10,6 @@ import type {
   Dimnames,
   Float,
   Index,
-  ListRef,
   MarginOptions,
   NaRm,
   Num,
@@ -19,7 +18,6 @@ import type {
   ResultOptions,
   Scalar,
   Schema,
-  Stored,
   Total,
   Type,
   TypeOf,
@@ -113,30 +111,6 @@ export interface Expr<T extends Type = Type> {
   sumAsync(o?: NaRm & AsyncOptions): Promise<Total<T>>
 }
 
-/** Vectors, lists and frames of one store, in order, perhaps named. */
-export interface List extends Iterable<Stored | null> {
-  readonly kind: 'list'
-  readonly type: 'list'
-  readonly length: number
-  readonly name: string | null
-  readonly names: Vector<'character'> | null
-  readonly store: Store
-  readonly ref: ListRef
-  get(i: number | string): Stored | null
-  at(i: number): Stored | null | undefined
-  set(i: number | string, value: Stored | null): this
-  [Symbol.iterator](): IterableIterator<Stored | null>
-  keep(name?: string): this
-  destroy(o?: { unsafe?: boolean }): boolean
-  toJSON(): unknown
-}
-export class List {
-  readonly #brand = 'list'
-  private constructor() {
-    fail('UNSUPPORTED', `${this.#brand}s are not there yet`)
-  }
-}
-
 /** Columns of equal length. No `.length`: R counts columns, JavaScript would count rows. */
 export interface DataFrame<out C extends Schema = Schema> extends Iterable<Row<C>> {
   readonly kind: 'dataFrame'
@@ -182,7 +156,6 @@ refuseMethods(Matrix.prototype, 'Matrix', {
   matrices: ['column', 'columns', 'row', 'transpose'],
   'matrix products': PRODUCTS,
 })
-refuseMethods(List.prototype, 'List', { lists: ['get', 'at', 'set', 'keep', 'destroy', 'toJSON'] })
 refuseMethods(DataFrame.prototype, 'DataFrame', {
   'data frames': [
     'column',

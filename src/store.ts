@@ -4,16 +4,18 @@
  */
 import { inspect } from 'node:util'
 import { compactAsync, compactTo } from './compact.js'
-import { adopt, build, checkFree, checkName, checkNotBuilding, createVector, placeIn } from './create.js'
+import { build, checkFree, checkName, checkNotBuilding, createVector, placeIn } from './create.js'
 import { checkLength, dtypeOf, parseType, RAW } from './dtype.js'
 import { fail, quietly, show } from './errors.js'
+import { facadeOf, handleOf, isStored } from './facade.js'
 import { Handle } from './handle.js'
 import { inferType } from './infer.js'
 import { inspectStore } from './inspect.js'
+import { createList, isList, type List } from './list.js'
 import { Space } from './memory.js'
 import { FACT, facts, native, type StoreFacts } from './native.js'
 import { checkFlag, checkKeys, checkPath } from './options.js'
-import type { ColumnInput, DataFrame, List, Matrix, NdArray, SchemaOf } from './shapes.js'
+import type { ColumnInput, DataFrame, Matrix, NdArray, SchemaOf } from './shapes.js'
 import { tidy } from './tidy.js'
 import type {
   AllocationRecord,
@@ -33,7 +35,7 @@ import type {
   VerifyReport,
 } from './types.js'
 import { refuseMethods } from './unsupported.js'
-import { isVector, partsOf, type Vector } from './vector.js'
+import { isVector, type Vector } from './vector.js'
 import { checkViewable } from './views.js'
 import { watched } from './watch.js'
 import { checkAsync } from './windows.js'
@@ -57,17 +59,12 @@ export interface Store {
     dim: readonly number[],
     o?: CreateOptions & { values?: Plain | Vector; dimnames?: Dimnames },
   ): NdArray<Canon<A>>
-  list(
-    items: number | readonly (Stored | null)[] | Readonly<Record<string, Stored | null>>,
-    o?: CreateOptions,
-  ): List
   dataFrame<I extends Readonly<Record<string, ColumnInput>>>(
     columns: I,
     o?: { name?: string; replace?: boolean; rowNames?: readonly string[] },
   ): DataFrame<SchemaOf<I>>
   getMatrix<A extends Type = Type>(name: string, type?: A): Matrix<A>
   getDataFrame<C extends Schema = Schema>(name: string, schema?: C): DataFrame<C>
-  getList(name: string): List
 }
 
 /**
@@ -162,6 +159,20 @@ export class Store {
     return createVector(this, dtype, values, o, 'from') as Vector<Type> as Vector<TypeOf<V>>
   }
 
+  /**
+   * A committed list: of a length (empty cells), of vectors, lists and data frames of this store, or of named ones. Temporaries among them
+   * are committed with it. Throws OTHER_STORE, ARGUMENT (a subarray), VALUE (undefined).
+   *
+   * @example
+   * store.list([age, null, model], { name: 'study' })
+   */
+  list(
+    items: number | readonly (Stored | null)[] | Readonly<Record<string, Stored | null>>,
+    o?: CreateOptions,
+  ): List {
+    return createList(this, items, o, 'list')
+  }
+
   /** File-backed memory for code that takes a buffer: the view of a temporary raw vector. Zeroed; freed with its last view. */
   allocate(nbytes: number): Uint8Array {
     const dtype = dtypeOf(RAW)
@@ -183,14 +194,22 @@ export class Store {
   /** The vector of this name; NOT_FOUND if there is none, TYPE if it has another type. */
   getVector<A extends Type = Type>(name: string, type?: A): Vector<A> {
     const dtype = type === undefined ? undefined : parseType(type)
-    const found = this.get(name)
-    if (found === undefined)
-      return fail('NOT_FOUND', `no object named ${show(name)} in ${this.path}`, { name })
+    const found = this.#wanted(name)
     if (!isVector(found)) return fail('TYPE', `${show(name)} is no vector`, { name })
     if (dtype !== undefined && found.type !== dtype.name) {
       fail('TYPE', `vector ${show(name)} is ${found.type}, not ${dtype.name}`, { name, type: found.type })
     }
     return found as Vector as Vector<A>
+  }
+
+  /** The list of this name; NOT_FOUND if there is none, TYPE if it is none. */
+  getList(name: string): List {
+    const found = this.#wanted(name)
+    return isList(found) ? found : fail('TYPE', `${show(name)} is no list`, { name })
+  }
+
+  #wanted(name: string): Stored {
+    return this.get(name) ?? fail('NOT_FOUND', `no object named ${show(name)} in ${this.path}`, { name })
   }
 
   has(name: string): boolean {
@@ -221,14 +240,14 @@ export class Store {
   set(name: string, value: Stored, o?: { replace?: boolean }): this {
     const wanted = checkName(name)
     const replace = checkFlag(checkKeys(o, ['replace'], 'set')['replace'], false, 'replace')
-    if (!isVector(value)) return fail('ARGUMENT', `set: expected a vector of this store, not ${show(value)}`)
+    if (!isStored(value)) return fail('ARGUMENT', `set: expected an object of this store, not ${show(value)}`)
     this.#space.checkCreatable()
-    const { handle } = partsOf(value)
+    const handle = handleOf(value, 'set')
     handle.check()
     if (handle.store === null || handle.space.users !== this.#space.users) {
       fail(
         'OTHER_STORE',
-        `set: the vector belongs to ${handle.space.path || 'another store'}; copy({ into: store }) it first`,
+        `set: ${handle.label()} belongs to ${handle.space.path || 'another store'}; copy({ into: store }) it first`,
       )
     }
     if (handle.name !== wanted) checkFree(this.#space, wanted, replace)
@@ -242,7 +261,7 @@ export class Store {
     this.#space.checkCreatable()
     const found = native.getByName(this.#space.handle, wanted) ?? undefined
     if (found === undefined) return false
-    if (found !== 1) return (found as Vector).destroy()
+    if (found !== 1) return (found as Stored).destroy()
     const token = facts[FACT.token] as number
     try {
       return native.destroy(token, false)
@@ -251,13 +270,8 @@ export class Store {
     }
   }
 
-  #materialize(found: object | 1, name: string | null): Vector {
-    if (found !== 1) return found as Vector
-    if (facts[FACT.kind] !== 0) {
-      native.release(facts[FACT.token] as number)
-      fail('UNSUPPORTED', `${show(name)} is a list or frame, which this version cannot open`)
-    }
-    return adopt(new Handle(this.#space, this, name))
+  #materialize(found: object | 1, name: string | null): Stored {
+    return found === 1 ? facadeOf(new Handle(this.#space, this, name)) : (found as Stored)
   }
 
   // ---- durability, reports
@@ -419,18 +433,13 @@ const COMPACTION = {
 }
 
 /** The object with this id, as {@link Store.get} finds one by name. Throws STALE_REF. */
-export function getById(store: Store, id: number, generation: number, temporary: boolean): Vector {
+export function getById(store: Store, id: number, generation: number, temporary: boolean): Stored {
   const space = spaceOf(store)
   const { handle } = space
   const found = temporary
     ? native.getTemporary(handle, id, generation)
     : native.getById(handle, id, generation)
-  if (found !== 1) return found as Vector
-  if (facts[FACT.kind] !== 0) {
-    native.release(facts[FACT.token] as number)
-    fail('UNSUPPORTED', 'the reference names a list or frame, which this version cannot open')
-  }
-  return adopt(new Handle(space, store, null))
+  return found === 1 ? facadeOf(new Handle(space, store, null)) : (found as Stored)
 }
 
 /** cleanupFmalloc: refuses new objects; the mapping goes with the last vector. */
@@ -451,6 +460,5 @@ export function runtimeInfo(store: Store): Diagnosis['runtime'] {
 
 refuseMethods(Store.prototype, 'Store', {
   'matrices and arrays': ['matrix', 'array', 'getMatrix'],
-  lists: ['list', 'getList'],
   'data frames': ['dataFrame', 'getDataFrame'],
 })

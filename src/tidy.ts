@@ -6,6 +6,7 @@ import { fail } from './errors.js'
 import type { Handle } from './handle.js'
 import type { Space } from './memory.js'
 import { native } from './native.js'
+import { handleOf, isStored } from './facade.js'
 import { isVector, partsOf } from './vector.js'
 
 interface Made {
@@ -21,14 +22,25 @@ export class TidyScope {
     this.#made.push({ token, id })
   }
 
-  /** Destroys all but the kept ones, which pass to the enclosing scope. */
+  /** Destroys all but the kept ones and what those hold, which pass to the enclosing scope. */
   finish(kept: ReadonlySet<number>, outer: TidyScope | undefined): void {
-    for (const made of this.#made) {
-      if (!isStill(made)) continue
-      if (kept.has(made.token)) outer?.note(made)
-      else native.destroy(made.token, false)
+    let rest = this.#made.filter(isStill)
+    for (const made of rest) if (kept.has(made.token)) outer?.note(made)
+    rest = rest.filter(made => !kept.has(made.token))
+    // What holds others was mostly made after them: from the end, one round is enough.
+    for (let before = Infinity; rest.length > 0 && rest.length < before;) {
+      before = rest.length
+      rest = rest.reverse().filter(isHeld).reverse()
     }
+    for (const made of rest) outer?.note(made)
   }
+}
+
+/** Destroys a temporary, unless a list or frame holds it. */
+function isHeld({ token }: Made): boolean {
+  if (native.parents(token) > 0) return true
+  native.destroy(token, false)
+  return false
 }
 
 /** Whether the token still names the same living temporary: tokens are reused, and `keep()` may have committed it. */
@@ -62,7 +74,7 @@ export function tidy<R>(space: Space, fn: () => R): R {
   }
 }
 
-/** Finds vectors through arrays and plain objects at any depth. */
+/** Finds the store's objects through arrays and plain objects at any depth. */
 function collectTokens(value: unknown, tokens: Set<number>, seen: Set<object>): void {
   const pending: unknown[] = [value]
   while (pending.length > 0) {
@@ -70,6 +82,7 @@ function collectTokens(value: unknown, tokens: Set<number>, seen: Set<object>): 
     if (typeof x !== 'object' || x === null || seen.has(x)) continue
     seen.add(x)
     if (isVector(x)) tokens.add(partsOf(x).handle.token)
+    else if (isStored(x)) tokens.add(handleOf(x, 'tidy').token)
     // One by one: spread into a call, a long array would overflow the stack.
     else if (Array.isArray(x)) for (const inner of x as unknown[]) pending.push(inner)
     else if (isPlainObject(x)) for (const inner of Object.values(x)) pending.push(inner)

@@ -2,7 +2,8 @@
  * The public type vocabulary: element types, scalars, operands, options and references. Types only; nothing here runs.
  * Every other module may import from it. R's names are the only names; 0-based everywhere; null is NA; lengths count elements.
  */
-import type { List, Matrix, DataFrame, NdArray, Expr } from './shapes.js'
+import type { List } from './list.js'
+import type { Matrix, DataFrame, NdArray, Expr } from './shapes.js'
 import type { Store } from './store.js'
 import type { Vector } from './vector.js'
 

@@ -5,13 +5,14 @@
 import { inspect } from 'node:util'
 import { assign } from './assign.js'
 import { checkStart, fillWith, readInto, writeValues } from './bulk.js'
-import { build, checkFree, checkName } from './create.js'
+import { build } from './create.js'
 import { parseType, type Dtype } from './dtype.js'
 import { fail, show } from './errors.js'
 import { Handle, TEMPORARY_ID, type State } from './handle.js'
 import { placeResult } from './home.js'
 import { inspectVector, summarize } from './inspect.js'
 import type { Lane } from './lane.js'
+import { destroyObject, keepObject } from './life.js'
 import { native } from './native.js'
 import { checkFlag, checkKeys, isGiven } from './options.js'
 import { OPERATIONS, type Elementwise, type Summaries } from './operations.js'
@@ -455,16 +456,9 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
 
   /** Commits a temporary, or names what is committed. Throws EXISTS for a taken name without `replace`. */
   keep(name?: string, o?: { replace?: boolean }): this {
-    const replace = checkFlag(checkKeys(o, ['replace'], 'keep')['replace'], false, 'replace')
-    const wanted = isGiven(name) ? checkName(name) : null
     this.#handle.check()
     this.#checkWhole('kept')
-    if (this.#handle.store === null)
-      fail('UNSUPPORTED', 'keep: a plain file is no store; it keeps its elements as it is')
-    this.#handle.space.checkCreatable()
-    if (wanted !== null && wanted !== this.#handle.name) checkFree(this.#handle.space, wanted, replace)
-    if (this.state === 'temporary') this.#handle.commit(wanted, replace)
-    else if (wanted !== null && wanted !== this.#handle.name) this.#handle.rename(wanted, replace)
+    keepObject(this.#handle, name, o)
     return this
   }
 
@@ -537,8 +531,7 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   destroy(o?: { unsafe?: boolean }): boolean {
     const unsafe = checkFlag(checkKeys(o, ['unsafe'], 'destroy')['unsafe'], false, 'unsafe')
     this.#checkWhole('destroyed')
-    if (this.#handle.store !== null && this.state !== 'destroyed') this.#handle.checkChangeable()
-    return this.#handle.destroy(unsafe)
+    return destroyObject(this.#handle, unsafe)
   }
 
   #isWhole(): boolean {
