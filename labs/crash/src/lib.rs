@@ -4,7 +4,7 @@
 //! - `random`, `disk`: numbers by seed; the page versions that may be on disk, and the images they make;
 //! - `model`: what was promised; `recorder`: the observer that keeps both in step with the seam;
 //! - `look`, `check`: a picture of a store; one image, from its open to its second crash;
-//! - `world`, `acts`, `run`: a store under random work, crashes and faults; histories by seed;
+//! - `world`, `lean`, `acts`, `run`: a store under random work, crashes and faults; histories by seed;
 //! - `creation`, `threads`, `small`: files in the making, several threads at one store, everything up to three acts;
 //! - `mutants`: planted faults, each of which the above must catch.
 
@@ -12,6 +12,7 @@ pub mod acts;
 pub mod check;
 pub mod creation;
 pub mod disk;
+pub mod lean;
 pub mod look;
 pub mod model;
 #[cfg(feature = "mutants")]

@@ -3,7 +3,7 @@
 //! The figures and the list come from the protocol's first model: its planted faults, one for each of the seventeen holes it found in the
 //! rules as first written, and what that model did not have: creation, trimming, poison, full durability, pins.
 
-use crate::acts::Lean;
+use crate::lean::Lean;
 use crate::{creation, run};
 use rfmalloc_core::mutants::{Planted, plant, short_leases};
 use std::time::Instant;

@@ -1,7 +1,8 @@
 //! Histories by seed: a store, some dozens of acts, images of the points they pass, and what was found.
 
-use crate::acts::{Lean, SEGMENT_1};
+use crate::acts::SEGMENT_1;
 use crate::disk::Pick;
+use crate::lean::Lean;
 use crate::model::Name;
 use crate::recorder::{Capture, Point};
 use crate::world::World;

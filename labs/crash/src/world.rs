@@ -1,8 +1,8 @@
 //! A store under observation, and the lives of the processes that open it: opened, worked on, killed, cut off, closed, opened again.
 
-use crate::acts::Lean;
 use crate::check::Checker;
 use crate::disk::Pick;
+use crate::lean::Lean;
 use crate::look::{booted, look, no_faults, no_faults_but_a_torn_superblock, same, text};
 use crate::model::{Bytes, End, Model, Ref, adopt_all, judge_all};
 use crate::random::Random;
