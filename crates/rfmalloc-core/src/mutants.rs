@@ -20,7 +20,7 @@ macro_rules! planted {
 pub(crate) use planted;
 
 #[cfg(feature = "mutants")]
-pub use on::{Planted, is_planted, plant, short_leases};
+pub use on::{Planted, is_planted, plant, short_leases, sparse_sequences};
 
 #[cfg(feature = "mutants")]
 mod on {
@@ -96,10 +96,17 @@ mod on {
         PinsIgnored,
         SyncCoversOneMore,
         DeadSlotReusedEarly,
+        ResetVolatile,
+        ResetKeepsSealed,
+        KeptWithoutBarrier,
+        KeptOverOthers,
+        KeptWhereMoved,
+        KeptUnderOtherName,
     }
 
     static ACTIVE: AtomicUsize = AtomicUsize::new(usize::MAX);
     static SHORT_LEASES: AtomicBool = AtomicBool::new(false);
+    static SPARSE_SEQUENCES: AtomicBool = AtomicBool::new(false);
 
     /// Activates one fault, or none, in every store of the process.
     pub fn plant(fault: Option<Planted>) {
@@ -117,5 +124,13 @@ mod on {
             SHORT_LEASES.store(short, Ordering::SeqCst);
         }
         SHORT_LEASES.load(Ordering::Relaxed)
+    }
+
+    /// No fault: of 64 sequences one is used, so that the low eight bits have four values and recur within a few acts. `None`: asks only.
+    pub fn sparse_sequences(set: Option<bool>) -> bool {
+        if let Some(sparse) = set {
+            SPARSE_SEQUENCES.store(sparse, Ordering::SeqCst);
+        }
+        SPARSE_SEQUENCES.load(Ordering::Relaxed)
     }
 }

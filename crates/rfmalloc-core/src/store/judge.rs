@@ -6,8 +6,9 @@
 
 use super::Inner;
 use crate::format::Extent;
-use crate::format::slot::Slot;
+use crate::format::slot::{Body, Slot};
 use crate::format::word::{GEN24, State, Word};
+use crate::mutants::planted;
 use crate::resolve::{self, Live, Resolved};
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
@@ -118,8 +119,16 @@ impl Inner {
                 Some(Choice::Dead) if matches!(plain, Resolved::Live(_)) => {
                     choices.insert(idx, Choice::Dead);
                 }
-                Some(Choice::Body(which)) if !matches!(plain, Resolved::Live(l) if l.which == which) => {
-                    if let Some(body) = slot.bodies[which] {
+                Some(Choice::Body(which)) => {
+                    let (is_plain, covered) = match &plain {
+                        Resolved::Live(l) => (l.which == which, Some(l.body.payload)),
+                        _ => (false, None),
+                    };
+                    let body = slot.bodies[which].filter(|_| !is_plain);
+                    // Elements that were moved are at their new place by no barrier yet; where they came from, they are.
+                    let is_moved =
+                        |b: &Body| covered.is_some_and(|e| e != b.payload) && !planted!(KeptWhereMoved);
+                    if let Some(body) = body.filter(|b| !is_moved(b)) {
                         wanted.push((body.seq, idx, which, resolve::extents(&body)));
                     }
                 }
@@ -130,7 +139,7 @@ impl Inner {
         // Where two claim the same bytes, the later one was written over the earlier one.
         wanted.sort_unstable_by_key(|(seq, ..)| std::cmp::Reverse(*seq));
         for (_, idx, which, extents) in wanted {
-            if !extents.iter().any(|e| claims.is_taken(*e, idx)) {
+            if planted!(KeptOverOthers) || !extents.iter().any(|e| claims.is_taken(*e, idx)) {
                 for e in extents {
                     claims.add(e, idx);
                 }
@@ -159,7 +168,10 @@ impl Inner {
                 body.seq < lease
                     && resolve::extents(&body).iter().all(|e| e.is_inside(self.file_len))
                     && self.flaw(&live).is_none()
-                    && self.read_aux(&live).is_ok()
+                    // The bytes of an older version's attributes at the same place check as well: the word's tag tells them apart.
+                    && self.read_aux(&live).is_ok_and(|aux| {
+                        planted!(KeptUnderOtherName) || self.check_tag(raw, &live, aux.naming.as_ref()).is_ok()
+                    })
             })
         };
         let active = word.active;

@@ -5,6 +5,7 @@
 
 use super::{Inner, Mode, Shared, Store};
 use crate::error::{Code, Error, Result};
+use crate::mutants::planted;
 use std::sync::Arc;
 
 impl Store {
@@ -31,7 +32,7 @@ impl Store {
         inner.kill_unrecorded()?;
         sh.note_commit(&mut inner);
         drop(inner);
-        if sh.is_full() { sh.sync() } else { Ok(()) }
+        if sh.is_full() && !planted!(ResetVolatile) { sh.sync() } else { Ok(()) }
     }
 }
 
@@ -45,6 +46,9 @@ impl Inner {
             }
         }
         for idx in live {
+            if planted!(ResetKeepsSealed) && self.live(idx)?.body.is_sealed() {
+                continue;
+            }
             self.destroy_record(sh, idx, false)?;
         }
         Ok(())

@@ -77,6 +77,11 @@ impl Inner {
             if self.next_seq >= self.sb.lease {
                 self.extend_lease(sh)?;
             }
+            #[cfg(feature = "mutants")]
+            if crate::mutants::sparse_sequences(None) && !self.next_seq.is_multiple_of(64) {
+                self.next_seq += 1;
+                continue;
+            }
             let seq = self.next_seq;
             self.next_seq += 1;
             if (fits(seq) || planted!(PairMayRepeat)) && seq as u32 != 0 {
