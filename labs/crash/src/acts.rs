@@ -51,7 +51,8 @@ impl World {
             9 => self.fill(),
             10 => self.fork_or_return(),
             11 => self.compact(),
-            _ => self.copy(),
+            12 => self.copy(),
+            _ => self.reset(),
         }
     }
 
@@ -72,11 +73,14 @@ impl World {
     }
 
     fn some_name(&mut self) -> Name {
-        let names = if self.lean == Lean::Names { 2 } else { NAMES.len() };
-        Name::from(NAMES[self.random.below(names as u64) as usize])
+        let names = self.lean.names().min(NAMES.len() as u64);
+        Name::from(NAMES[self.random.below(names) as usize])
     }
 
     fn some_size(&mut self) -> usize {
+        if self.lean == Lean::Churn {
+            return [40, 500, 500, 1500][self.random.below(4) as usize];
+        }
         match self.random.below(30) {
             0 => 70_000,
             1 => 140_000,
@@ -96,7 +100,7 @@ impl World {
     fn create(&mut self) -> Outcome {
         let name = (!self.random.one_in(4)).then(|| self.some_name());
         let n = self.some_size();
-        let replace = self.random.one_in(2);
+        let replace = self.random.one_in(self.lean.replaces_one_in());
         self.create_as(name.as_ref(), n, replace)
     }
 
@@ -236,7 +240,7 @@ impl World {
     fn rename(&mut self) -> Outcome {
         let Some((r, _)) = self.some_object() else { return self.create() };
         let name = self.some_name();
-        let replace = self.random.one_in(2);
+        let replace = self.random.one_in(self.lean.replaces_one_in());
         self.rename_as(r, Some(&name), replace)
     }
 

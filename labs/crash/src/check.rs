@@ -6,7 +6,7 @@
 
 use crate::disk::{Disk, Pick};
 use crate::look::{booted, look, no_faults, no_faults_but_a_torn_superblock, read, same, text};
-use crate::model::{End, Model, Name, Picture, adopt_all, judge_all};
+use crate::model::{End, Model, Name, Picture, Ref, adopt_all, judge_all};
 use crate::random::Random;
 use crate::recorder::{Capture, Recorder};
 use rfmalloc_core::{Code, Dtype, Handle, OpenOptions, Store};
@@ -37,6 +37,8 @@ struct Depth {
     crash_one_in: u64,
     level: u32,
     boot: u8,
+    /// The opener keeps what no sync covered.
+    keeps: bool,
 }
 
 impl Checker {
@@ -58,11 +60,12 @@ impl Checker {
         random: &mut Random,
         pick: Pick,
     ) -> Result<(), String> {
-        let image = if end == End::Kill { disk.image(Pick::New) } else { disk.image(pick) };
+        let is_cut = end.is_power_cut();
+        let image = disk.image(if is_cut { pick } else { Pick::New });
         // After a process death the page cache lives, and what of it is on disk stays open.
-        let known = if end == End::Kill { disk.clone() } else { image.clone() };
-        let boot = if end == End::Cut { NEXT_BOOT } else { boot };
-        let depth = Depth { crash_one_in: self.nest_one_in, level: 0, boot };
+        let known = if is_cut { image.clone() } else { disk.clone() };
+        let boot = if is_cut { NEXT_BOOT } else { boot };
+        let depth = Depth { crash_one_in: self.nest_one_in, level: 0, boot, keeps: end.keeps() };
         self.check_image(&image, known, models, end, depth, random)
     }
 
@@ -80,28 +83,42 @@ impl Checker {
         let nested = depth.crash_one_in > 0 && random.one_in(depth.crash_one_in);
         let recorder = Recorder::new(Some(known), Vec::new(), random.next());
         // A cache that is not to be believed is forgotten through the observer.
-        let watched = nested || end == End::Poison;
+        let watched = nested || depth.keeps || end == End::Poison;
         let observer: Option<Arc<dyn rfmalloc_core::Observer>> =
             if watched { Some(recorder.clone()) } else { None };
         // Growth goes in steps of a MiB where it may: zeroing that for each image is what would take the time.
         let max_size = Some(image.len() + ROOM);
-        let options = OpenOptions { observer, max_size, ..booted(depth.boot) };
+        let options = OpenOptions { observer, max_size, keep_unsynced: depth.keeps, ..booted(depth.boot) };
         let store = open(&self.path, &options).map_err(|e| format!("does not open: {e}"))?;
-        if random.one_in(4) {
-            no_faults_but_a_torn_superblock(&store, "before recovery")?;
+        let verifies = random.one_in(4);
+        if verifies && !end.keeps() {
+            no_faults_but_a_torn_superblock(&store, models, "before recovery")?;
         }
         let first = look(&store, models)?;
+        // Until the first change another opener may decide otherwise what is kept.
+        let mut undecided = end.keeps().then(|| models.to_vec());
         let mut models = models.to_vec();
         judge_all(&models, &first, end)?;
+        for m in undecided.iter_mut().flatten() {
+            m.note_birth(&first)?;
+        }
         adopt_all(&mut models, &first, end)?;
-        *recorder.models() = models;
+        if verifies && end.keeps() {
+            no_faults_but_a_torn_superblock(&store, &models, "before recovery")?;
+        }
+        *recorder.models() = undecided.unwrap_or_else(|| models.clone());
         if nested {
             recorder.capture(Capture::OneIn(1 + random.below(6)));
         }
-        let settled = Self::first_change(&store, &recorder, random)?;
+        // After a mere kill there is nothing to decide.
+        let is_keeping = depth.keeps && store.info().map_err(text)?.is_unsettled;
+        let (settled, r) = Self::first_change(&store, &recorder, &mut models, random)?;
         recorder.capture(Capture::Never);
+        if is_keeping {
+            let image = recorder.now().disk.image(Pick::Mix(random.next()));
+            self.kept_stays(&image, &models, (&first, &settled), r, depth.boot)?;
+        }
         let points = recorder.take_points();
-        let models = recorder.models().clone();
         Self::new_work(&store, &models, &settled, random)?;
         if random.one_in(3) {
             self.second_crash(&store, &models, depth.boot, random)?;
@@ -110,46 +127,85 @@ impl Checker {
         }
         for point in points.into_iter().take(2) {
             self.nested += 1;
-            let end = if random.one_in(4) { End::Kill } else { End::Cut };
-            let pick = if end == End::Kill { Pick::New } else { Pick::Mix(random.next()) };
+            let stop = if random.one_in(4) { End::Kill } else { End::Cut };
+            let pick = if stop == End::Kill { Pick::New } else { Pick::Mix(random.next()) };
             let image = point.disk.image(pick);
-            let boot = if end == End::Kill { depth.boot } else { depth.boot + 1 };
-            let known = if end == End::Kill { point.disk.clone() } else { image.clone() };
+            let boot = if stop == End::Kill { depth.boot } else { depth.boot + 1 };
+            let known = if stop == End::Kill { point.disk.clone() } else { image.clone() };
             let crash_one_in = if depth.level == 0 { 4 } else { 0 };
-            let inner = Depth { crash_one_in, level: depth.level + 1, boot };
+            // Whoever opens next may keep or not; either is as good as keeping from the start.
+            let (end, keeps) = if end.keeps() { (end, random.one_in(2)) } else { (stop, false) };
+            let inner = Depth { crash_one_in, level: depth.level + 1, boot, keeps };
             self.check_image(&image, known, &point.told, end, inner, random)
-                .map_err(|why| format!("in recovery, {} ({end:?}): {why}", point.label))?;
+                .map_err(|why| format!("in recovery, {} ({end:?}, {stop:?}): {why}", point.label))?;
         }
         Ok(())
     }
 
     /// The first mutation of the process: named, so that names are settled, or not.
-    fn first_change(store: &Store, recorder: &Recorder, random: &mut Random) -> Result<Picture, String> {
+    fn first_change(
+        store: &Store,
+        recorder: &Recorder,
+        models: &mut [Model],
+        random: &mut Random,
+    ) -> Result<(Picture, Ref), String> {
         let named = random.one_in(2);
         let name = named.then(|| Name::from(format!("first change {}", random.below(1 << 40))));
         let bytes: Arc<[u8]> = vec![0xF1; 40].into();
         // Where the names were looked at, any first change settles them; else a named one does.
-        for m in recorder.models().iter_mut() {
-            m.will_settle();
-        }
-        recorder.tell(|m| {
-            m.will_create(name.as_ref(), bytes.clone(), None);
-        });
+        let announce = |models: &mut [Model]| {
+            for m in models.iter_mut() {
+                m.will_settle();
+            }
+            models[0].will_create(name.as_ref(), bytes.clone(), None);
+        };
+        announce(models);
+        announce(&mut recorder.models());
         let handle = store
             .create(Dtype::Raw, 40, &bytes, name.as_deref())
             .map_err(|e| format!("the first change: {e}"))?;
+        let r = (handle.facts().id, handle.facts().generation);
         drop(handle);
-        let models = recorder.models().clone();
-        let seen = look(store, &models)?;
-        judge_all(&models, &seen, End::Kill).map_err(|why| format!("after recovery: {why}"))?;
+        let seen = look(store, models)?;
+        judge_all(models, &seen, End::Kill).map_err(|why| format!("after recovery: {why}"))?;
         if named && seen.has_name_twice() {
             return Err("a name stands twice after a named change".into());
         }
-        adopt_all(&mut recorder.models(), &seen, End::Kill)?;
+        adopt_all(models, &seen, End::Kill)?;
         if random.one_in(2) {
-            no_faults(store, "after recovery")?;
+            no_faults(store, models, "after recovery")?;
         }
-        Ok(seen)
+        Ok((seen, r))
+    }
+
+    /// Rule 23: what was kept is synced by the first change. That itself, and what it settled (rule 15), need not be.
+    fn kept_stays(
+        &self,
+        image: &Disk,
+        models: &[Model],
+        (kept, settled): (&Picture, &Picture),
+        new: Ref,
+        boot: u8,
+    ) -> Result<(), String> {
+        let when = "by a power cut after the change that kept it";
+        image.write(&self.again).map_err(|e| format!("harness: {e}"))?;
+        let store =
+            open(&self.again, &booted(boot + 10)).map_err(|e| format!("does not open {when}: {e}"))?;
+        let seen = look(&store, models)?;
+        for (r, was) in &kept.objects {
+            let (now, then) = (seen.objects.get(r), settled.objects.get(r));
+            let is_kept = match now {
+                None => then.is_none(),
+                Some(now) => now == was || Some(now) == then,
+            };
+            if !is_kept {
+                return Err(format!("{r:?} ({:?}) changed {when}", was.name));
+            }
+        }
+        match seen.objects.keys().find(|r| **r != new && !kept.objects.contains_key(*r)) {
+            Some(r) => Err(format!("{r:?} came to be {when}")),
+            None => store.close().map_err(text),
+        }
     }
 
     /// New objects of many sizes: what is not free must not be written over.
@@ -184,7 +240,7 @@ impl Checker {
                 store.destroy(h, random.one_in(2)).map_err(text)?;
             }
         }
-        no_faults(store, "after new work")
+        no_faults(store, models, "after new work")
     }
 
     /// What was dropped stays dropped, whatever a sync covers now.
@@ -213,7 +269,7 @@ impl Checker {
             store
                 .create(Dtype::Raw, 1, &[1], Some("the last change"))
                 .map_err(|e| format!("work {when}: {e}"))?;
-            no_faults(&store, when)?;
+            no_faults(&store, models, when)?;
         }
         store.close().map_err(text)
     }

@@ -103,7 +103,7 @@ fn make(in_place: bool, fault: Option<Fault>) -> Result<(bool, Vec<Point>), Stri
 fn use_it(store: &Store) -> Result<(), String> {
     // Of a creation that was cut short one superblock may be there and the other not; the first change writes it.
     store.create(Dtype::Raw, 3, &[7; 3], Some("used")).map_err(text)?;
-    no_faults(store, "in a new store")?;
+    no_faults(store, &[], "in a new store")?;
     store.close().map_err(text)
 }
 

@@ -5,12 +5,13 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 const HELP: &str = "\
-images   [--count N] [--seed S] [--threads T] [--short-leases]   random histories, N crash images
-replay   SEED [--short-leases] [--planted NAME]                  one history, with what happens in it
+images   [--count N] [--seed S] [--threads T] [NUMBERS]          random histories, N crash images
+replay   SEED [NUMBERS] [--planted NAME]                         one history, with what happens in it
 creation [--rounds N] [--seed S]                                 files in the making
 threads  [--count N] [--seed S]                                  two to four threads at one store
 small    [--acts N]                                              every workload of up to N acts (3)
 mutants  [--images N] [--only NAME] [--nightly]                  planted faults, each must be caught
+NUMBERS: [--short-leases] [--sparse-sequences]                   so that they are used up, or recur, within a few acts
 ";
 
 struct Args(Vec<String>);
@@ -33,16 +34,17 @@ fn closing(passed: u64, failed: u64) -> ExitCode {
 }
 
 #[cfg(feature = "mutants")]
-fn lease(args: &Args) {
+fn numbers(args: &Args) {
+    rfmalloc_core::mutants::sparse_sequences(Some(args.has("--sparse-sequences")));
     rfmalloc_core::mutants::short_leases(Some(args.has("--short-leases")));
 }
 
 #[cfg(not(feature = "mutants"))]
-fn lease(_args: &Args) {}
+fn numbers(_args: &Args) {}
 
 fn images(args: &Args) -> ExitCode {
     let (count, seed) = (args.number("--count", 10_000), args.number("--seed", 1));
-    lease(args);
+    numbers(args);
     let from = Instant::now();
     let t = run::histories(count, seed, args.number("--threads", 1), 5);
     let secs = from.elapsed().as_secs_f64();
@@ -65,7 +67,7 @@ fn replay(args: &Args) -> ExitCode {
         eprint!("{HELP}");
         return ExitCode::FAILURE;
     };
-    lease(args);
+    numbers(args);
     #[cfg(feature = "mutants")]
     let planted = args.after("--planted").and_then(|name| rfmalloc_lab_crash::mutants::replay(name, seed));
     #[cfg(not(feature = "mutants"))]

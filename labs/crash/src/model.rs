@@ -44,6 +44,7 @@ struct Stage {
 
 /// One object and all that was ever promised of it.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one object, each documented")]
 pub struct Object {
     stages: Vec<Stage>,
     floor: usize,
@@ -52,6 +53,13 @@ pub struct Object {
     /// The act that sealed it, and whether that is beyond a power cut by itself.
     sealed: Option<u32>,
     seal_is_hard: bool,
+    /// It was kept, sealed, though no barrier covered that: its elements need not be those of the checksums.
+    seal_is_unverified: bool,
+    /// Destroyed at once when no barrier had ever covered it: beyond a power cut it is gone, but whoever keeps may find it.
+    ended_unsynced: bool,
+    /// The name in a version that a killed process wrote and no word ever spoke of: whoever keeps may find it.
+    abandoned: Vec<Option<Name>>,
+    seal_was_abandoned: bool,
     /// Its death was undone by a crash, so settling a name may complete it.
     may_die: bool,
     /// Where its elements lie in the file: sectors are the file's.
@@ -81,8 +89,24 @@ pub enum End {
     Kill,
     /// The machine died.
     Cut,
+    /// The machine died, and whoever opens next keeps what no sync covered (rule 23).
+    Kept,
+    /// The same after a failed barrier.
+    KeptPoison,
     /// A barrier failed and the process let go; the same boot, but the cache is not to be believed.
     Poison,
+}
+
+impl End {
+    /// What no barrier covered may be of any version.
+    pub fn is_power_cut(self) -> bool {
+        matches!(self, Self::Cut | Self::Kept)
+    }
+
+    /// Whoever opens next keeps what no sync covered.
+    pub fn keeps(self) -> bool {
+        matches!(self, Self::Kept | Self::KeptPoison)
+    }
 }
 
 /// An object as found.
@@ -139,7 +163,11 @@ impl Object {
 
     fn allowed(&self, end: End, now: u32, synced: u32) -> &[Stage] {
         let upto = |act: u32| self.stages.iter().rposition(|s| s.act <= act).unwrap_or(0);
-        let from = if end == End::Kill { upto(now) } else { self.floor.max(upto(synced)) };
+        let from = match end {
+            End::Kill => upto(now),
+            _ if end.keeps() && self.ended_unsynced => upto(synced),
+            _ => self.floor.max(upto(synced)),
+        };
         &self.stages[from..]
     }
 
@@ -233,11 +261,25 @@ impl Model {
                 content_floor: 0,
                 sealed: None,
                 seal_is_hard: false,
+                seal_is_unverified: false,
+                ended_unsynced: false,
+                abandoned: Vec::new(),
+                seal_was_abandoned: false,
                 may_die: false,
                 off,
             },
         );
         Ok(())
+    }
+
+    /// A creation that never returned is here: an object like others, which may also be absent.
+    pub fn note_birth(&mut self, picture: &Picture) -> Result<(), String> {
+        let act = self.next();
+        let Some(unborn) = self.unborn.take() else { return Ok(()) };
+        match picture.objects.iter().find(|(r, _)| !self.objects.contains_key(*r)) {
+            Some((r, seen)) => self.insert(*r, seen.off, act, unborn),
+            None => Ok(()),
+        }
     }
 
     /// The object will take a name from the one that has it (`replaces`), or lose its own.
@@ -339,7 +381,9 @@ impl Model {
 
     /// This object's end survives a power cut.
     pub fn buried(&mut self, r: Ref) {
+        let synced = self.synced;
         if let Some(o) = self.objects.get_mut(&r) {
+            o.ended_unsynced = o.allowed(End::Cut, self.now, synced)[0].is == Is::Absent;
             o.floor = o.stages.len() - 1;
         }
         for history in self.names.values_mut() {
@@ -381,6 +425,11 @@ impl Model {
     /// The object with this generation.
     pub fn by_generation(&self, generation: u64) -> Option<Ref> {
         self.objects.keys().find(|r| r.1 == generation).copied()
+    }
+
+    /// Whether a record with this id was kept with a seal that no barrier covered.
+    pub fn has_unverified_seal(&self, id: u64) -> bool {
+        self.objects.iter().any(|(r, o)| r.0 == id && o.seal_is_unverified)
     }
 
     /// Whether a name stands twice.

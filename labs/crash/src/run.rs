@@ -52,6 +52,10 @@ impl Plan {
             Lean::Names,
             Lean::Syncs,
             Lean::Segments,
+            Lean::Churn,
+            Lean::Twice,
+            Lean::Marks,
+            Lean::Restarts,
         ];
         let lean = lean.unwrap_or(by_seed[seed as usize % by_seed.len()]);
         let limit = [256, 320, 320, 448, 1344, 65_536][random.below(6) as usize] * 1024;

@@ -7,7 +7,7 @@ use crate::world::World;
 use std::collections::HashSet;
 
 /// The acts: on the object that is named "a", except the first two.
-const ACTS: [&str; 13] = [
+const ACTS: [&str; 15] = [
     "create a",
     "create b",
     "rename to b",
@@ -18,10 +18,14 @@ const ACTS: [&str; 13] = [
     "sync",
     "sync a",
     "sync during replace",
+    "reset",
     "close and open",
     "kill",
     "power cut",
+    "power cut, kept",
 ];
+/// The first that is no act of the store.
+const KILL: usize = 12;
 /// Products beyond it are not looked at whole, and reported.
 const MOST_COMBINATIONS: u64 = 4096;
 
@@ -75,7 +79,7 @@ fn run(prepared: bool, acts: &[usize], found: &mut Found) {
 
 /// False: an act has nothing to act on, or the last one is no act of the store.
 fn workload(prepared: bool, acts: &[usize], found: &mut Found) -> Result<bool, String> {
-    if acts.last().is_some_and(|a| *a >= 11) {
+    if acts.last().is_some_and(|a| *a >= KILL) {
         return Ok(false);
     }
     let mut world = World::new(7, 1344 * 1024, Capture::Never, false)?;
@@ -91,6 +95,8 @@ fn workload(prepared: bool, acts: &[usize], found: &mut Found) -> Result<bool, S
             return Ok(false);
         }
     }
+    world.note_settled()?;
+    let ways = if world.may_keep() { 2 } else { 1 };
     world.rec.capture(Capture::Always);
     if !world.small_act(*last)? {
         return Ok(false);
@@ -101,9 +107,10 @@ fn workload(prepared: bool, acts: &[usize], found: &mut Found) -> Result<bool, S
     for point in world.kept_points() {
         let all = point.disk.combinations();
         found.cut_short += u64::from(all > MOST_COMBINATIONS);
-        let picks = (0..all.min(MOST_COMBINATIONS)).map(|n| (End::Cut, Pick::Nth(n)));
+        let ends = |n| [(End::Cut, Pick::Nth(n)), (End::Kept, Pick::Nth(n))].into_iter().take(ways);
+        let picks = (0..all.min(MOST_COMBINATIONS)).flat_map(ends);
         for (end, pick) in picks.chain([(End::Kill, Pick::New)]) {
-            let key = (point.disk.fingerprint(pick), point.told[0].now(), end == End::Kill);
+            let key = (point.disk.fingerprint(pick), point.told[0].now(), end as u8);
             if seen.insert(key) {
                 found.images += 1;
                 world.check_image(&point, end, pick)?;
@@ -129,14 +136,15 @@ impl World {
             (7, _) => self.sync()?,
             (8, Some(r)) => self.harden_as(r)?,
             (9, _) => self.sync_during(|world| world.create_as(Some(&Name::from("a")), 40, true))?,
-            (10, _) => self.close_and_open(false)?,
-            (11, _) => {
+            (10, _) => self.reset()?,
+            (11, _) => self.close_and_open(false)?,
+            (KILL, _) => {
                 let now = self.rec.now();
                 self.rise(&now, End::Kill, Pick::New)?;
             }
-            (12, _) => {
+            (13 | 14, _) => {
                 let now = self.rec.now();
-                self.rise(&now, End::Cut, Pick::Mix(5))?;
+                self.rise(&now, if act == 13 { End::Cut } else { End::Kept }, Pick::Mix(5))?;
             }
             _ => return Ok(false),
         }

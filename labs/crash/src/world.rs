@@ -53,6 +53,7 @@ impl Held {
 }
 
 /// See the module.
+#[expect(clippy::struct_excessive_bools, reason = "independent facts about one life, each documented")]
 pub struct World {
     pub(crate) dir: TempDir,
     life: u32,
@@ -72,6 +73,10 @@ pub struct World {
     pub lean: Lean,
     /// Every act is durable when it returns.
     pub(crate) full: bool,
+    /// The opener of this life keeps what no sync covered.
+    keeps: bool,
+    /// A crash was not settled when the present act began: whoever opens an image of it may decide otherwise, so none is opened to keep.
+    unsettled: bool,
     pub(crate) stamp: u64,
     /// What fills the first catalog segment of a prepared store.
     pub(crate) fillers: BTreeSet<Ref>,
@@ -104,6 +109,8 @@ impl World {
             forks: Vec::new(),
             limit,
             full: false,
+            keeps: false,
+            unsettled: false,
             lean: Lean::General,
             stamp: seed << 20,
             fillers: BTreeSet::new(),
@@ -126,6 +133,7 @@ impl World {
             observer: Some(self.rec.clone()),
             max_size: Some(self.limit),
             full: self.full,
+            keep_unsynced: self.keeps,
             ..booted(self.boot)
         }
     }
@@ -138,7 +146,7 @@ impl World {
         let opened = Store::open(&self.path, &self.options()).map_err(|e| format!("does not open: {e}"))?;
         self.store = Some(Arc::new(opened.store));
         self.rec.capture(self.capture);
-        Ok(())
+        self.note_settled()
     }
 
     /// The open store.
@@ -197,7 +205,8 @@ impl World {
     /// # Errors
     /// What it finds contradicts the promises.
     pub fn rise(&mut self, point: &Point, end: End, pick: Pick) -> Result<(), String> {
-        let image = if end == End::Cut { point.disk.image(pick) } else { point.disk.image(Pick::New) };
+        let is_cut = end.is_power_cut();
+        let image = point.disk.image(if is_cut { pick } else { Pick::New });
         self.say(|| format!("-- {end:?} {pick:?} at: {}", point.label));
         // What the dying process still does is not seen any more.
         self.rec.capture(Capture::Never);
@@ -206,11 +215,36 @@ impl World {
         self.life += 1;
         self.path = self.dir.path().join(format!("life-{}.fm", self.life));
         image.write(&self.path).map_err(|e| format!("harness: {e}"))?;
-        let known = if end == End::Cut { image } else { point.disk.clone() };
-        self.boot += u8::from(end == End::Cut);
+        let known = if is_cut { image } else { point.disk.clone() };
+        self.boot += u8::from(is_cut);
+        self.keeps = end.keeps();
         self.rec = Recorder::new(Some(known), point.told.clone(), self.random.next());
         self.open()?;
-        self.see(end)
+        self.see(end)?;
+        if end.keeps() {
+            // Until then another opener may decide otherwise.
+            self.rec.capture(Capture::Never);
+            self.create_as(None, 40, false)?;
+            self.rec.capture(self.capture);
+            self.note_settled()?;
+        }
+        Ok(())
+    }
+
+    /// An act begins.
+    ///
+    /// # Errors
+    /// The store does not tell.
+    pub fn note_settled(&mut self) -> Result<(), String> {
+        if let Some(store) = self.store.as_ref().filter(|s| !s.is_closed()) {
+            self.unsettled = store.info().map_err(text)?.is_unsettled;
+        }
+        Ok(())
+    }
+
+    /// Whether an image of the present act may be opened to keep what no sync covered.
+    pub fn may_keep(&self) -> bool {
+        !self.unsettled && self.rec.models().len() == 1
     }
 
     /// Closes and opens again; with `reboot`, on another day.
@@ -395,16 +429,19 @@ impl World {
             let (end, pick) = self.choose_end(point);
             self.check_image(point, end, pick)?;
         }
-        Ok(())
+        self.note_settled()
     }
 
     /// How the next image of this point stops.
     pub(crate) fn choose_end(&mut self, point: &Point) -> (End, Pick) {
         let mix = Pick::Mix(self.random.next());
         match self.random.below(8) {
-            0 | 1 if self.poisoned && !point.cut_only => (End::Poison, Pick::New),
+            0 if self.poisoned && !point.cut_only => (End::Poison, Pick::New),
+            1 if self.poisoned && !point.cut_only && self.may_keep() => (End::KeptPoison, Pick::New),
             0 if !point.cut_only && !self.poisoned => (End::Kill, Pick::New),
             1 => (End::Cut, [Pick::Old, Pick::New][self.random.below(2) as usize]),
+            2.. if self.lean == Lean::Churn && self.may_keep() => (End::Kept, mix),
+            2 if self.may_keep() => (End::Kept, mix),
             _ => (End::Cut, mix),
         }
     }
@@ -439,9 +476,9 @@ impl World {
         // A copy that a power cut tore stays torn until the first change, which writes that one.
         let store = self.store();
         if store.info().map_err(text)?.is_unsettled {
-            no_faults_but_a_torn_superblock(&store, "in life")?;
+            no_faults_but_a_torn_superblock(&store, &self.rec.models(), "in life")?;
         } else {
-            no_faults(&store, "in life")?;
+            no_faults(&store, &self.rec.models(), "in life")?;
         }
         self.see(End::Kill)
     }
@@ -455,7 +492,7 @@ fn check_copy(
 ) -> Result<(), String> {
     let copy = Store::open(path, &booted(150)).map_err(|e| format!("the copy does not open: {e}"))?.store;
     same(before, &look(&copy, models)?, "in the copy")?;
-    no_faults(&copy, "in the copy")?;
+    no_faults(&copy, models, "in the copy")?;
     copy.create(rfmalloc_core::Dtype::Raw, 1, &[1], None).map_err(text)?;
     copy.close().map_err(text)
 }

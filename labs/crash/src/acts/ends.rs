@@ -2,7 +2,7 @@
 
 use super::Outcome;
 use crate::disk::Pick;
-use crate::model::End;
+use crate::model::{End, Is};
 use crate::recorder::{Capture, Fault, Kind, Point};
 use crate::world::World;
 use rfmalloc_core::{Code, Dtype};
@@ -19,7 +19,11 @@ impl World {
 
     pub(super) fn kill(&mut self) -> Outcome {
         let point = self.some_point(|p| !p.cut_only)?;
-        let end = if self.poisoned { End::Poison } else { End::Kill };
+        let end = match self.poisoned {
+            true if self.may_keep() && self.random.one_in(2) => End::KeptPoison,
+            true => End::Poison,
+            false => End::Kill,
+        };
         self.rise(&point, end, Pick::New)
     }
 
@@ -30,7 +34,8 @@ impl World {
             1 => Pick::New,
             _ => Pick::Mix(self.random.next()),
         };
-        self.rise(&point, End::Cut, pick)
+        let end = if self.may_keep() && self.random.one_in(4) { End::Kept } else { End::Cut };
+        self.rise(&point, end, pick)
     }
 
     /// A point inside the act that runs now, or the moment after it.
@@ -69,7 +74,7 @@ impl World {
         let errno = if kind == Kind::Length || self.random.one_in(4) { ENOSPC } else { EIO };
         let after = if kind == Kind::Barrier { self.random.below(6) } else { self.random.below(2) };
         let burst = [1, 1, 2, 3, 1000][self.random.below(5) as usize];
-        let fault = Fault { kind, after, burst, errno };
+        let fault = self.lean.fault().unwrap_or(Fault { kind, after, burst, errno });
         self.say(|| format!("arm {fault:?}"));
         self.rec.arm(Some(fault));
     }
@@ -113,6 +118,35 @@ impl World {
             }
         }
         self.copy_to(in_place)
+    }
+
+    /// Every object ends, each by itself.
+    ///
+    /// # Errors
+    /// As [`World::act`].
+    pub fn reset(&mut self) -> Outcome {
+        self.say(|| "reset".into());
+        let unsettled = self.rec.tell(|m| {
+            let unsettled = m.will_settle();
+            for (r, _) in m.live() {
+                m.will_be(r, Is::Absent);
+            }
+            unsettled
+        });
+        let done = self.store().reset();
+        if self.outcome("reset", done, &[Code::Busy], unsettled, |_, ()| Ok(()))?.is_some() {
+            self.temporaries.clear();
+            self.fillers.clear();
+            self.see(End::Kill)?;
+            if self.rec.tell(|m| !m.live().is_empty()) {
+                return Err("there are objects after a reset".into());
+            }
+            if self.full {
+                let now = self.rec.tell(|m| m.now());
+                self.rec.tell(|m| m.synced(now));
+            }
+        }
+        Ok(())
     }
 
     /// The store is filled to its limit.

@@ -40,7 +40,8 @@ impl Model {
         }
         let mut births = 0;
         for (r, seen) in picture.objects.iter().filter(|(r, _)| !self.objects.contains_key(r)) {
-            let fits = self.unborn.as_ref().is_some_and(|u| u.name == seen.name && *u.bytes == *seen.bytes);
+            let has_bytes = |u: &Bytes| **u == *seen.bytes || (end.keeps() && u.len() == seen.bytes.len());
+            let fits = self.unborn.as_ref().is_some_and(|u| u.name == seen.name && has_bytes(&u.bytes));
             births += 1;
             if !fits || births > 1 || self.generations.contains(&r.1) {
                 return Err(format!("{r:?} ({:?}, {}) is nobody's object", seen.name, brief(&seen.bytes)));
@@ -49,7 +50,9 @@ impl Model {
         for (name, r) in &picture.names {
             self.judge_holder(name, *r, picture, end)?;
         }
-        for (name, history) in self.names.iter().filter(|(n, _)| !picture.names.contains_key(*n)) {
+        // Kept is each record by itself: also the end of one whose successor was lost.
+        let must_be_found = |name: &Name| !end.keeps() && !picture.names.contains_key(name);
+        for (name, history) in self.names.iter().filter(|(n, _)| must_be_found(n)) {
             let from = if end == End::Kill {
                 since(&history.taken, self.now)
             } else {
@@ -82,19 +85,33 @@ impl Model {
             }
             _ => false,
         };
-        if !allowed.iter().any(|s| fits(&s.is)) {
+        let was_abandoned = end.keeps() && o.abandoned.contains(&seen.name);
+        if !was_abandoned && !allowed.iter().any(|s| fits(&s.is)) {
             return Err(format!("{r:?} is there with name {:?}; allowed: {}", seen.name, stages(allowed)));
         }
         let mut contents = o.contents_allowed(end, self.now, self.synced);
         let upto = if end == End::Kill { self.now } else { self.synced };
         match (seen.sealed, o.sealed) {
-            (true, None) => return Err(format!("{r:?} is sealed, and nobody sealed it")),
+            (true, None) if !end.keeps() || !o.seal_was_abandoned => {
+                return Err(format!("{r:?} is sealed, and nobody sealed it"));
+            }
             (false, Some(act)) if act <= upto || (o.seal_is_hard && end != End::Kill) => {
                 return Err(format!("{r:?} is not sealed any more"));
             }
             // What is sealed has the elements that it was sealed with.
-            (true, Some(_)) => contents = &contents[contents.len() - 1..],
+            (true, Some(act)) if !end.keeps() || act <= upto || o.seal_is_hard => {
+                contents = &contents[contents.len() - 1..];
+            }
             _ => {}
+        }
+        if end.keeps() && allowed[0].is == Is::Absent {
+            // No sync covered any of it.
+            let len = contents.last().map(|c| c.1.len());
+            return if len == Some(seen.bytes.len()) {
+                Ok(())
+            } else {
+                Err(format!("{r:?} has {} bytes; allowed: {len:?}", seen.bytes.len()))
+            };
         }
         if !is_mixture(&seen.bytes, seen.off, contents) {
             let versions: Vec<String> = contents.iter().map(|c| brief(&c.1)).collect();
@@ -133,7 +150,7 @@ impl Model {
         let act = now + 1;
         let unborn = self.unborn.take();
         self.burying = None;
-        let cut = end == End::Cut;
+        let cut = end.is_power_cut();
         if cut {
             self.objects.retain(|r, _| picture.objects.contains_key(r));
         }
@@ -158,14 +175,23 @@ impl Model {
             };
             o.may_die = may_die && seen.is_some();
             if let Some(seen) = seen {
+                let is_covered = o.seal_is_hard || o.sealed.is_some_and(|act| act <= synced);
+                o.seal_is_unverified = seen.sealed && (o.seal_is_unverified || (end.keeps() && !is_covered));
+                o.seal_was_abandoned |= end == End::Kill && o.sealed.is_some() && !seen.sealed;
                 o.sealed = if seen.sealed { o.sealed.filter(|a| *a <= now).or(Some(act)) } else { None };
                 o.seal_is_hard &= seen.sealed;
             }
             if end == End::Kill {
+                let dropped = o.stages.iter().filter(|s| s.act > now);
+                o.abandoned.extend(dropped.filter_map(|s| match &s.is {
+                    Is::Live { name, .. } => Some(name.clone()),
+                    Is::Absent => None,
+                }));
                 o.stages.retain(|s| s.act <= now);
                 o.contents.retain(|c| c.0 <= now);
             }
             if cut {
+                (o.abandoned, o.seal_was_abandoned) = (Vec::new(), false);
                 (o.stages, o.floor, o.contents, o.content_floor) =
                     (vec![Stage { act, naming, is }], 0, Vec::new(), 0);
             } else if *o.last() != is {
@@ -183,8 +209,12 @@ impl Model {
                 && let Some(u) = &unborn
             {
                 self.insert(*r, seen.off, act, u.clone())?;
-                if cut && let Some(o) = self.objects.get_mut(r) {
+                let Some(o) = self.objects.get_mut(r) else { continue };
+                if cut {
                     o.stages.remove(0);
+                }
+                if cut || end.keeps() {
+                    o.contents = vec![(act, Arc::clone(&seen.bytes))];
                 }
             }
         }
