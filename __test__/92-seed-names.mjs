@@ -116,6 +116,7 @@ test('2.1 the types, in any letter case, double and real for numeric; anything e
     numeric: ['numeric', 'double', 'REAL', 'Double'],
     raw: ['raw', 'Raw'],
     complex: ['complex', 'cOmPlEx'],
+    character: ['character', 'Character'],
   }
   for (const [type, names] of Object.entries(spelled))
     for (const name of names) t.is(createFmallocVector(name, 1, store).type, type, name)
@@ -123,13 +124,6 @@ test('2.1 the types, in any letter case, double and real for numeric; anything e
   t.is(createFmallocVector(undefined, 1, store).type, 'integer')
   for (const name of ['factor', 'closure', 'int', '', 'date'])
     refuses(t, () => createFmallocVector(name, 1, store), 'TYPE', /unsupported vector type/)
-})
-
-test('2.1 decided for this phase: character comes later and says UNSUPPORTED', t => {
-  const store = freshStore(t)
-  for (const name of ['character', 'Character'])
-    refuses(t, () => createFmallocVector(name, 1, store), 'UNSUPPORTED')
-  t.deepEqual(store.allocations(), [])
 })
 
 test('2.2 a type that is not one string is refused before the rest', t => {

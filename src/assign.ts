@@ -3,7 +3,7 @@
  * refuse text. Unlike R, every position and value is checked before the first write.
  */
 import { fillWith } from './bulk.js'
-import { isTypedArray } from './dtype.js'
+import { checkFixed, isTypedArray } from './dtype.js'
 import { fail, show } from './errors.js'
 import { convert, exact, isComplex, isInt, type Encoded, type Notes } from './scalar.js'
 import { isVector, partsOf, type Vector } from './vector.js'
@@ -23,6 +23,7 @@ export function assign(
 ): void {
   const { handle, length } = partsOf(x)
   handle.checkWritable()
+  if (operation === 'fmallocSet') checkFixed(handle.dtype, operation, 'set()')
   const positions = positionsOf(index, operation)
   const values = valuesOf(value, operation)
   for (let k = 0; k < positions.length; k++) checkPosition(positions.at(k), length, k, operation)
@@ -51,6 +52,7 @@ export function assign(
 export function fillConverted(x: Vector, value: unknown): void {
   const parts = partsOf(x)
   parts.handle.checkWritable()
+  checkFixed(parts.handle.dtype, 'fmallocFill', 'fill()')
   const values = valuesOf(value, 'fmallocFill')
   if (values.length !== 1) fail('LENGTH', `fmallocFill: expected one value, not ${values.length}`)
   const notes: Notes = { mask: 0 }

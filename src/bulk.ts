@@ -2,12 +2,24 @@
  * Bulk reads and writes of element ranges: what `write`, `readInto`, `fill` and `fmallocSet` do. All values are checked before the first one is
  * written.
  */
-import { COMPLEX, INTEGER, isImportable, isTypedArray, LOGICAL, NUMERIC, RAW, type Dtype } from './dtype.js'
+import {
+  CHARACTER,
+  checkFixed,
+  COMPLEX,
+  INTEGER,
+  isImportable,
+  isTypedArray,
+  LOGICAL,
+  NUMERIC,
+  RAW,
+  type Dtype,
+} from './dtype.js'
 import { fail, show } from './errors.js'
 import type { Handle } from './handle.js'
 import { Lane } from './lane.js'
 import { native } from './native.js'
 import { exact, type Encoded } from './scalar.js'
+import { checkTexts, writeTexts } from './text.js'
 import { isVector, partsOf, type Parts } from './vector.js'
 
 /** Elements handled at a time: at most 1 MiB, within one lane. */
@@ -82,6 +94,13 @@ export function writeValues(to: Parts, values: unknown, start: number): void {
     checkRoom(from.length, room)
     checkExactVector(handle.dtype, values, from)
     native.copyRange(handle.token, target, from.handle.token, from.start, from.length)
+  } else if (handle.dtype.code === CHARACTER) {
+    const texts = textsOf(values, room)
+    checkRoom(texts.length, room)
+    // All of them before the first is written; and the iterable is anybody's code.
+    checkTexts(texts)
+    handle.checkWritable()
+    writeTexts(handle, target, texts)
   } else if (isTypedArray(values) && isImportable(values)) {
     const pairs = handle.dtype.code === COMPLEX && values instanceof Float64Array
     if (pairs && values.length % 2 !== 0) {
@@ -102,6 +121,19 @@ export function writeValues(to: Parts, values: unknown, start: number): void {
   } else {
     fail('ARGUMENT', `write: expected an array, a typed array, an iterable or a Vector, not ${show(values)}`)
   }
+}
+
+/** The values of an array or iterable; an endless one ends with more than there is room for. */
+function textsOf(values: unknown, room: number): readonly unknown[] {
+  if (Array.isArray(values)) return values
+  const out: unknown[] = []
+  if (typeof values !== 'object' || values === null || !(Symbol.iterator in values))
+    return fail('ARGUMENT', `write: expected an array, an iterable or a Vector, not ${show(values)}`)
+  for (const value of values as Iterable<unknown>) {
+    out.push(value)
+    if (out.length > room) break
+  }
+  return out
 }
 
 function checkRoom(count: number, room: number): void {
@@ -135,6 +167,7 @@ function checkExactVector(dtype: Dtype, values: { get(i: number): unknown }, fro
 export function readInto(from: Parts, target: unknown, start: number): number {
   const { dtype } = from.handle
   from.handle.check()
+  checkFixed(dtype, 'readInto', 'toArray()')
   if (!(target instanceof dtype.array)) {
     return fail(
       'TYPE',

@@ -3,7 +3,7 @@
  * and nothing was there. A taken name is refused before anything is built.
  */
 import { collect, setChunks, CHUNK } from './bulk.js'
-import { checkLength, COMPLEX, LOGICAL, isImportable, isTypedArray, type Dtype } from './dtype.js'
+import { CHARACTER, checkLength, COMPLEX, LOGICAL, isImportable, isTypedArray, type Dtype } from './dtype.js'
 import { fail, isFmallocError, show } from './errors.js'
 import { collectGarbage } from './gc.js'
 import { Handle } from './handle.js'
@@ -13,6 +13,7 @@ import { FACT, facts, native, staging } from './native.js'
 import { checkFlag, checkKeys, isGiven } from './options.js'
 import { convert, type Notes } from './scalar.js'
 import { spaceOf, type Store } from './store.js'
+import { checkTexts, writeTexts } from './text.js'
 import { isVector, makeVector, partsOf, type Vector } from './vector.js'
 import { warnMask } from './warnings.js'
 
@@ -127,7 +128,7 @@ let isStaging = false
 
 /** Stages a few values that need no other array: their count, or -1 for a source that goes the long way. */
 function stage(dtype: Dtype, source: unknown, notes: Notes): number {
-  if (isStaging) return -1
+  if (isStaging || dtype.code === CHARACTER) return -1
   if (Array.isArray(source)) {
     const { length } = source
     if (length * dtype.width > staging.byteLength) return -1
@@ -241,6 +242,7 @@ function fillerOf(dtype: Dtype, source: unknown, notes: Notes, operation: string
       },
     })
   }
+  if (dtype.code === CHARACTER) return textFiller(source, operation)
   if (isTypedArray(source)) {
     const pairs = dtype.code === COMPLEX && source instanceof Float64Array
     if (pairs && source.length % 2 !== 0) {
@@ -269,6 +271,21 @@ function fillerOf(dtype: Dtype, source: unknown, notes: Notes, operation: string
     'ARGUMENT',
     `${operation}: expected a length, an array, a typed array, an iterable or a Vector, not ${show(source)}`,
   )
+}
+
+/** Strings and null; other values are text by way of the vector of their own type. */
+function textFiller(source: unknown, operation: string): () => Filler {
+  if (typeof source !== 'object' || source === null || !(Symbol.iterator in source)) {
+    return fail(
+      'ARGUMENT',
+      `${operation}: expected a length, an array, an iterable or a Vector, not ${show(source)}`,
+    )
+  }
+  return () => {
+    const texts: readonly unknown[] = Array.isArray(source) ? source : Array.from(source as Iterable<unknown>)
+    checkTexts(texts)
+    return { length: texts.length, fill: handle => writeTexts(handle, 0, texts) }
+  }
 }
 
 function typedFiller(dtype: Dtype, source: NodeJS.TypedArray, length: number, notes: Notes): Filler {

@@ -2,13 +2,14 @@
  * Element types: codes of the binding, widths, names and aliases. Pure tables; every module may use them.
  */
 import { fail, show } from './errors.js'
-import type { FixedType } from './types.js'
+import type { RType } from './types.js'
 
 export const LOGICAL = 1
 export const INTEGER = 2
 export const NUMERIC = 3
 export const COMPLEX = 4
 export const RAW = 5
+export const CHARACTER = 6
 export const LIST = 7
 
 /** Kinds of objects, as the binding numbers them. */
@@ -17,12 +18,12 @@ export const KIND = { vector: 0, matrix: 1, array: 2, list: 3, dataFrame: 4 } as
 /** The types that can be stored in this version, by code. */
 export interface Dtype {
   readonly code: number
-  readonly name: FixedType | 'list'
+  readonly name: RType | 'list'
   /** Bytes of one element. */
   readonly width: number
-  /** Typed-array elements of one element: complex has two doubles. */
+  /** Typed-array elements of one element: complex has two doubles, character four words that no user sees. */
   readonly lanes: number
-  /** The typed array of a view. */
+  /** The typed array of a view; of character, which has none, that of a private lane. */
   readonly array: Float64ArrayConstructor | Int32ArrayConstructor | Uint8ArrayConstructor
   /** R's number for the type. */
   readonly sexptype: number
@@ -34,6 +35,7 @@ const VECTORS: readonly Dtype[] = [
   { code: NUMERIC, name: 'numeric', width: 8, lanes: 1, array: Float64Array, sexptype: 14 },
   { code: COMPLEX, name: 'complex', width: 16, lanes: 2, array: Float64Array, sexptype: 15 },
   { code: RAW, name: 'raw', width: 1, lanes: 1, array: Uint8Array, sexptype: 24 },
+  { code: CHARACTER, name: 'character', width: 16, lanes: 4, array: Int32Array, sexptype: 16 },
 ]
 
 /** What lists and frames are made of: cells that only the binding reads. */
@@ -44,7 +46,7 @@ BY_NAME.set('double', VECTORS[NUMERIC - 1] as Dtype)
 BY_NAME.set('real', VECTORS[NUMERIC - 1] as Dtype)
 
 /** Known to the format, not stored by this version. */
-const LATER = new Set(['character', 'float32', 'int8', 'int16', 'int64'])
+const LATER = new Set(['float32', 'int8', 'int16', 'int64'])
 
 /** The type with this code. An unknown code comes from a file written by a later version. */
 export function dtypeOf(code: number): Dtype {
@@ -70,8 +72,14 @@ export function parseType(type: unknown): Dtype {
     return fail('UNSUPPORTED', `vectors of type '${type.toLowerCase()}' are not there yet`)
   return fail(
     'TYPE',
-    `unsupported vector type: ${show(type)}; use logical, integer, numeric (double, real), complex or raw`,
+    `unsupported vector type: ${show(type)}; use logical, integer, numeric (double, real), complex, raw or character`,
   )
+}
+
+/** Refuses text where elements are bytes. `instead`: what to use. */
+export function checkFixed(dtype: Dtype, operation: string, instead: string): void {
+  if (dtype.code === CHARACTER)
+    fail('TYPE', `${operation}: strings have no bytes of their own; use ${instead}`)
 }
 
 /** The same for reading a reference: undefined instead of an error. */

@@ -7,6 +7,8 @@ import type { Store } from './store.js'
 import { partsOf, type Vector } from './vector.js'
 
 const SHOWN = 10
+/** Of a string. */
+const SHOWN_UNITS = 60
 
 /** `Vector<integer> "age" [3]`, with the state of a dead handle. */
 export function summarize(v: Vector<never> | Vector): string {
@@ -44,6 +46,7 @@ export function inspectStore(store: Store): string {
 
 export function element(x: unknown): string {
   if (x === null) return 'NA'
+  if (typeof x === 'string') return JSON.stringify(x.length > SHOWN_UNITS ? `${x.slice(0, SHOWN_UNITS)}…` : x)
   if (typeof x === 'object') {
     const { re, im } = x as { re: number; im: number }
     return `${re}${im < 0 || Object.is(im, -0) ? '-' : '+'}${Math.abs(im)}i`

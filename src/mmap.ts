@@ -2,7 +2,7 @@
  * createMmapVector: a headerless little-endian file as a vector, without a store. The file is never resized and never deleted.
  */
 import { adopt } from './create.js'
-import { checkLength, parseType } from './dtype.js'
+import { checkFixed, checkLength, parseType } from './dtype.js'
 import { Handle } from './handle.js'
 import { Space } from './memory.js'
 import { facts, FACT, native } from './native.js'
@@ -27,6 +27,7 @@ export function createMmapVector<A extends Exclude<TypeName, 'list' | 'character
   const count = isGiven(length) ? checkLength(length) : null
   const raw = checkKeys(options, ['type', 'readOnly'], 'createMmapVector')
   const dtype = parseType(raw['type'] ?? 'integer')
+  checkFixed(dtype, 'createMmapVector', 'a store')
   const readOnly = checkFlag(raw['readOnly'], false, 'readOnly')
   native.mmapOpen(path, dtype.code, count, readOnly)
   const lossCell = facts[FACT.lossCell] as number

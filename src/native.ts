@@ -97,6 +97,16 @@ export interface NativeCompaction {
   stopped: boolean
 }
 
+/** Strings read from a vector. */
+export interface NativeText {
+  count: number
+  /** Separated by NUL; or, with `lengths`, one after the other. */
+  text: string
+  /** Positions of missing strings. */
+  na: Uint32Array
+  lengths?: Int32Array | null
+}
+
 /** The binding. */
 export interface Native {
   factsBuffer(): ArrayBuffer
@@ -185,6 +195,16 @@ export interface Native {
   frame(handle: number, columns: Int32Array, names: number, rowNames: number): void
   /** Ends a frame with the columns that nobody else has; with `named` also those that have a name. */
   destroyFrame(token: number, named: boolean): boolean
+
+  /** Writes strings separated by NUL; bit i of `na` says that string i is missing. False, and nothing written: some contain NUL. */
+  textWrite(token: number, start: number, text: string, n: number, na: Uint32Array): boolean
+  /** Strings one after the other, by their lengths; -1: missing. */
+  textWriteCut(token: number, start: number, text: string, lengths: Int32Array): void
+  textSet(token: number, i: number, text: string | null): void
+  textGet(token: number, i: number): string | null | undefined
+  textFill(token: number, start: number, end: number, text: string | null): void
+  /** At most `n` strings, and no more once they have `mostNbytes` bytes. */
+  textRead(token: number, start: number, n: number, mostNbytes: number): NativeText
 
   fill(token: number, start: number, end: number, pattern: Uint8Array): void
   copyRange(dst: number, dstIdx: number, src: number, srcStart: number, n: number): number

@@ -3,15 +3,16 @@
  * refused) and *R's as.** (constructors: truncate, make NA, note a warning). Pure functions over values; bulk conversion of typed arrays
  * and vectors is the binding's.
  *
- * An encoded element is a number (logical: 0 or 1), a complex pair, or null for NA.
+ * An encoded element is a number (logical: 0 or 1), a complex pair, a string, or null for NA.
  */
-import { COMPLEX, dtypeOf, INTEGER, LOGICAL, NUMERIC, RAW } from './dtype.js'
+import { CHARACTER, COMPLEX, dtypeOf, INTEGER, LOGICAL, NUMERIC, RAW } from './dtype.js'
 import { fail, show } from './errors.js'
 import { INT_MAX } from './na.js'
+import { checkText } from './text.js'
 import type { Complex, Int, RIndex } from './types.js'
 import { NOTES } from './warnings.js'
 
-export type Encoded = number | Complex | null
+export type Encoded = number | Complex | string | null
 
 /**
  * R's `1L`: marks a whole number as integer where a plain number would count as numeric. Throws VALUE unless it is a whole
@@ -74,6 +75,7 @@ export function isComplex(x: unknown): x is Complex {
 
 /** The encoded element, or undefined if the value does not convert exactly. */
 export function tryExact(code: number, value: unknown): Encoded | undefined {
+  if (code === CHARACTER) return value === null || typeof value === 'string' ? checkText(value) : undefined
   switch (typeof value) {
     case 'number':
       return exactNumber(code, value)

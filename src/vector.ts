@@ -6,7 +6,7 @@ import { inspect } from 'node:util'
 import { assign } from './assign.js'
 import { checkStart, fillWith, readInto, writeValues } from './bulk.js'
 import { build } from './create.js'
-import { parseType, type Dtype } from './dtype.js'
+import { CHARACTER, checkFixed, parseType, type Dtype } from './dtype.js'
 import { fail, show } from './errors.js'
 import { Handle, TEMPORARY_ID, type State } from './handle.js'
 import { placeResult } from './home.js'
@@ -19,6 +19,7 @@ import { OPERATIONS, type Elementwise, type Summaries } from './operations.js'
 import { exact, isRIndex } from './scalar.js'
 import type { Expr, Matrix, NdArray } from './shapes.js'
 import type { Store } from './store.js'
+import { checkText, checkTexts, readChunk, readTexts, TEXT_CHUNK, writeTexts } from './text.js'
 import type {
   AsyncOptions,
   Bytes,
@@ -195,10 +196,15 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   #getAnew(i: number): Scalar<T> {
     this.#handle.check()
     this.#checkIndex(i)
+    if (this.#handle.dtype.code === CHARACTER) return this.#text(i) as Scalar<T>
     const lane = this.#laneOf(i)
     const value = lane.read(i - lane.first) as Scalar<T>
     this.#handle.checkWhole(this.#start + i, 1, false)
     return value
+  }
+
+  #text(i: number): string | null {
+    return native.textGet(this.#handle.token, this.#start + i) ?? null
   }
 
   /** Like Array.at: -1 is the last element; undefined outside. */
@@ -241,6 +247,11 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
     }
     this.#handle.checkWritable()
     this.#checkIndex(i)
+    if (this.#handle.dtype.code === CHARACTER) {
+      const text = checkText(value)
+      native.textSet(this.#handle.token, this.#start + i, text)
+      return this
+    }
     const encoded = exact(this.#handle.dtype.code, value, i)
     this.#handle.checkWritable()
     const lane = this.#laneOf(i)
@@ -286,6 +297,7 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   view(): ViewOf<T> {
     const { dtype } = this.#handle
     this.#handle.check()
+    checkFixed(dtype, 'view', 'get(), toArray() or a loop over the vector')
     checkViewable(this.#length, dtype)
     if (this.#length === 0) return new dtype.array(0) as ViewOf<T>
     const from = this.#start * dtype.width
@@ -354,6 +366,15 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
     const dtype = parseType(type)
     this.#handle.check()
     const place = placeResult(this.#handle, o, 'map')
+    if (dtype.code === CHARACTER) {
+      const texts: unknown[] = []
+      let i = 0
+      for (const value of this) texts.push(fn(value, i++))
+      checkTexts(texts)
+      return build(place, dtype, texts.length, false, handle => {
+        writeTexts(handle, 0, texts)
+      }) as Vector<Type> as Vector<Canon<A>>
+    }
     const result = build(place, dtype, this.#length, false, (_, target) => {
       for (let i = 0; i < this.#length; i++) target.set(i, fn(this.get(i), i))
     })
@@ -374,6 +395,11 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   /** Writes one value everywhere; VALUE unless it converts exactly. */
   fill(value: Scalar<T>): this {
     this.#handle.checkWritable()
+    if (this.#handle.dtype.code === CHARACTER) {
+      const text = checkText(value)
+      if (this.#length > 0) native.textFill(this.#handle.token, this.#start, this.#start + this.#length, text)
+      return this
+    }
     fillWith(partsOf(this), exact(this.#handle.dtype.code, value))
     return this
   }
@@ -388,6 +414,8 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
         length: this.#length,
       })
     }
+    if (this.#handle.dtype.code === CHARACTER)
+      return readTexts(this.#handle, this.#start, this.#length) as Scalar<T>[]
     const out = new Array<Scalar<T>>(this.#length)
     for (let i = 0; i < this.#length; i++) out[i] = this.get(i)
     return out
@@ -397,6 +425,7 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   toTypedArray(): ViewOf<T> {
     this.#handle.check()
     const { dtype } = this.#handle
+    checkFixed(dtype, 'toTypedArray', 'toArray()')
     let out
     try {
       out = new dtype.array(this.#length * dtype.lanes)
@@ -430,7 +459,23 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   /** Lazy; safe on any length and on break. Throws when the vector dies meanwhile. */
   *[Symbol.iterator](): IterableIterator<Scalar<T>> {
     this.#handle.check()
-    for (let i = 0; i < this.#length; i++) yield this.get(i)
+    if (this.#handle.dtype.code === CHARACTER) yield* this.#texts() as Iterable<Scalar<T>>
+    else for (let i = 0; i < this.#length; i++) yield this.get(i)
+  }
+
+  /** Strings are read some at a time, the first few alone, for who takes no more. */
+  *#texts(): Generator<string | null, void, undefined> {
+    let count = 16
+    for (let at = 0; at < this.#length;) {
+      this.#handle.check()
+      const chunk = readChunk(this.#handle, this.#start + at, Math.min(count, this.#length - at))
+      for (let k = 0; k < chunk.length; k++) {
+        if (!this.#handle.alive) this.#handle.check()
+        yield chunk[k] as string | null
+      }
+      at += chunk.length
+      count = Math.min(4 * count, TEXT_CHUNK)
+    }
   }
 
   [Symbol.toPrimitive](hint: string): string {

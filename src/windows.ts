@@ -2,6 +2,7 @@
  * Windows over a long vector: subarrays, each short enough for a view on every Node. The asynchronous kind reads the next window's pages in
  * while the caller works on the current one.
  */
+import { checkFixed } from './dtype.js'
 import { fail, show } from './errors.js'
 import { WINDOW } from './memory.js'
 import { native } from './native.js'
@@ -21,6 +22,7 @@ function windowLength({ handle }: Parts, raw: Readonly<Record<string, unknown>>)
 export function windows(v: Vector<FixedType>, o: unknown): IterableIterator<Vector<FixedType>> {
   const raw = checkKeys(o, ['bytes'], 'windows')
   const parts = partsOf(v)
+  checkFixed(parts.handle.dtype, 'windows', 'subarray() or a loop over the vector')
   const step = windowLength(parts, raw)
   parts.handle.check()
   return each(v, step)
@@ -35,6 +37,7 @@ export function windowsAsync(v: Vector<FixedType>, o: unknown): AsyncIterableIte
   const raw = checkKeys(o, ['bytes', 'signal'], 'windowsAsync')
   const signal = checkSignal(raw['signal'])
   const parts = partsOf(v)
+  checkFixed(parts.handle.dtype, 'windowsAsync', 'subarray() or a loop over the vector')
   const step = windowLength(parts, raw)
   parts.handle.check()
   return eachAsync(v, parts, step, signal)

@@ -93,6 +93,11 @@ impl Vector {
     /// For access to elements as bytes.
     fn guard(&self) -> Result<Guard> {
         self.dtype().plain()?;
+        self.guard_any()
+    }
+
+    /// For looking after elements of any type, which are not read.
+    fn guard_any(&self) -> Result<Guard> {
         Ok(match self {
             Self::Object(h) => Guard::Object(h.begin()?),
             Self::File(f) => Guard::File(Arc::clone(f)),
@@ -108,7 +113,7 @@ impl Vector {
         })
     }
 
-    fn check(&self, start: u64, n: u64) -> Result<()> {
+    pub(crate) fn check(&self, start: u64, n: u64) -> Result<()> {
         match start.checked_add(n) {
             Some(end) if end <= self.len() => Ok(()),
             _ => Err(Error::new(
@@ -124,7 +129,7 @@ impl Vector {
         }
     }
 
-    fn check_writable(&self) -> Result<()> {
+    pub(crate) fn check_writable(&self) -> Result<()> {
         let read_only = match self {
             Self::Object(h) => h.is_read_only(),
             Self::File(f) => f.is_read_only(),
@@ -148,7 +153,7 @@ impl Vector {
     pub fn check_whole(&self, start: u64, n: u64, to_write: bool) -> Result<()> {
         self.check(start, n)?;
         let width = self.dtype().width();
-        self.guard()?.check(start * width, n * width)?;
+        self.guard_any()?.check(start * width, n * width)?;
         if to_write { self.check_writable() } else { Ok(()) }
     }
 
@@ -190,6 +195,12 @@ impl Vector {
         self.check(start, n)?;
         src.check(src_start, n)?;
         self.check_writable()?;
+        if self.dtype() == Dtype::Character && src.dtype() == Dtype::Character {
+            return self.copy_strings(start, src, src_start, n).map(|()| Warnings::default());
+        }
+        if self.dtype() == Dtype::Character || src.dtype() == Dtype::Character {
+            return self.copy_as_text(start, src, src_start, n);
+        }
         let (to, from) = (self.guard_writing()?, src.guard()?);
         let (dw, sw) = (self.dtype().width(), src.dtype().width());
         let dst = to.span().part(start * dw, n * dw);
@@ -290,6 +301,23 @@ impl Vector {
         guard.check(start * width, out.nbytes())
     }
 
+    /// Copies the bytes of elements from `start` on into private memory.
+    pub(crate) fn read_bytes(&self, start: u64, out: &mut [u8]) -> Result<()> {
+        let (off, nbytes) = (start * self.dtype().width(), out.len() as u64);
+        let guard = self.guard()?;
+        guard.span().read(off, out);
+        guard.check(off, nbytes)
+    }
+
+    /// Writes the bytes of elements from `start` on.
+    pub(crate) fn write_bytes(&self, start: u64, bytes: &[u8]) -> Result<()> {
+        let (off, nbytes) = (start * self.dtype().width(), bytes.len() as u64);
+        let guard = self.guard_writing()?;
+        guard.span().write(off, bytes);
+        guard.wrote(off, nbytes);
+        guard.check(off, nbytes)
+    }
+
     /// Whether `n` elements are the same: NA equals NA, NaN equals NaN, 0 equals −0. Vectors of different types never are.
     ///
     /// # Errors
@@ -299,6 +327,9 @@ impl Vector {
         other.check(other_start, n)?;
         if self.dtype() != other.dtype() {
             return Ok(false);
+        }
+        if self.dtype() == Dtype::Character {
+            return self.equal_strings(start, other, other_start, n);
         }
         let width = self.dtype().width();
         let (mine, theirs) = (self.guard()?, other.guard()?);
@@ -327,7 +358,7 @@ impl Vector {
                 format!("bytes {start}..{end} reach beyond the payload's {nbytes} bytes"),
             ));
         }
-        let guard = self.guard()?;
+        let guard = self.guard_any()?;
         let span = guard.span().part(start, end - start);
         Ok((guard, span))
     }

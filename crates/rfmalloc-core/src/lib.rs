@@ -62,6 +62,7 @@ mod segment_view;
 #[cfg_attr(not(test), allow(dead_code, unused_imports))]
 mod select;
 mod store;
+mod strings;
 #[cfg_attr(not(test), allow(dead_code, unused_imports))]
 mod subscript;
 mod sync_types;
@@ -81,3 +82,4 @@ pub use store::{
     ObjectFacts, ObjectState, ObjectWork, OpenOptions, Opened, Pin, RecordRow, Role, Store, StoreWork,
     Summary, Usage, VECTOR, VerifyReport, VerifyStep, frame_rows, sync_all_stores,
 };
+pub use strings::Strings;

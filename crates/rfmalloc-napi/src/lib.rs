@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `view` | raw Node-API: external buffers, weak references (the only unsafe file) |
 //! | `thread` | what this thread has open |
-//! | `store`, `object`, `elements`, `lists` | the exports |
+//! | `store`, `object`, `elements`, `lists`, `text` | the exports |
 //! | `task`, `job` | promises; `job`: those over a whole file |
 //! | `error` | core errors to JavaScript errors |
 
@@ -26,5 +26,6 @@ mod lists;
 mod object;
 mod store;
 mod task;
+mod text;
 mod thread;
 mod view;

@@ -114,6 +114,38 @@ impl Span {
         self.write(off, bytes);
     }
 
+    /// Copies 16-byte words out, each in one piece; what lies beyond the span reads as zero. `off` is a multiple of 16.
+    #[expect(clippy::cast_ptr_alignment, reason = "the alignment is tested before any access")]
+    pub(crate) fn read_words(self, off: u64, out: &mut [[u8; 16]]) {
+        step();
+        let at = self.ptr.wrapping_add(off as usize).cast::<Word16>();
+        if !self.room(off, 16 * out.len()) || !at.is_aligned() {
+            debug_assert!(false, "read of words beyond a span");
+            out.fill([0; 16]);
+            return;
+        }
+        for (i, word) in out.iter_mut().enumerate() {
+            // SAFETY: the word lies inside the span and is aligned (checked); any bytes are a value of both types.
+            *word =
+                unsafe { std::mem::transmute::<Word16, [u8; 16]>(ptr::read_volatile(at.wrapping_add(i))) };
+        }
+    }
+
+    /// Copies 16-byte words in, each in one piece, so that no kill leaves half of one; does nothing beyond the span.
+    #[expect(clippy::cast_ptr_alignment, reason = "the alignment is tested before any access")]
+    pub(crate) fn write_words(self, off: u64, words: &[[u8; 16]]) {
+        step();
+        let at = self.ptr.wrapping_add(off as usize).cast::<Word16>();
+        if !self.room(off, 16 * words.len()) || !self.writable || !at.is_aligned() {
+            debug_assert!(false, "write of words beyond a span");
+            return;
+        }
+        for (i, word) in words.iter().enumerate() {
+            // SAFETY: as in `read_words`.
+            unsafe { ptr::write_volatile(at.wrapping_add(i), std::mem::transmute::<[u8; 16], Word16>(*word)) }
+        }
+    }
+
     /// Copies the whole of `src` to the start of this span; the two may overlap.
     pub(crate) fn copy_from(self, src: Self) {
         step();
@@ -169,6 +201,15 @@ impl Span {
         }
     }
 }
+
+/// What one load or store moves: a vector register where there is one. Aligned, it reaches memory in one piece on every x86-64 with AVX and
+/// every `AArch64` with LSE2; elsewhere two halves, which whoever reads text checks and reads again under the store mutex.
+#[cfg(target_arch = "x86_64")]
+type Word16 = std::arch::x86_64::__m128i;
+#[cfg(target_arch = "aarch64")]
+type Word16 = std::arch::aarch64::uint8x16_t;
+#[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+type Word16 = u128;
 
 /// Bytes of a caller's buffer, which others may be writing meanwhile; accessed by copies only.
 #[derive(Clone, Copy)]

@@ -397,7 +397,7 @@ impl Inner {
     }
 
     /// The attributes of an object without a record.
-    fn change_in_memory(&mut self, handle: &Handle, new: &Attrs) -> Result<()> {
+    pub(super) fn change_in_memory(&mut self, handle: &Handle, new: &Attrs) -> Result<()> {
         let me = Owner::Open(handle.key, handle.serial);
         let Some(o) = self.objects.get(handle.key, handle.serial) else {
             return Err(handle.destroyed_error());

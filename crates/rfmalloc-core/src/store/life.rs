@@ -152,16 +152,9 @@ impl Store {
         self.with_space(|| self.try_commit(handle, name, replace))
     }
 
-    /// Runs `act`, which changes nothing when it fails; where it finds no space while the bytes of destroyed objects wait for a sync, syncs
-    /// and runs it once more.
-    pub(super) fn with_space<T>(&self, mut act: impl FnMut() -> Result<T>) -> Result<T> {
-        self.shared()?.seam.loss.during(|| match act() {
-            Err(e) if e.code() == Code::NoSpace && self.shared.has_retired() => {
-                self.shared.sync()?;
-                act()
-            }
-            done => done,
-        })
+    /// See [`Shared::with_space`].
+    pub(super) fn with_space<T>(&self, act: impl FnMut() -> Result<T>) -> Result<T> {
+        self.shared()?.with_space(act)
     }
 
     fn try_commit(&self, handle: &mut Handle, name: Option<&str>, replace: bool) -> Result<()> {
@@ -353,6 +346,20 @@ impl Store {
     }
 }
 
+impl Shared {
+    /// Runs `act`, which changes nothing when it fails; where it finds no space while the bytes of destroyed objects wait for a sync, syncs
+    /// and runs it once more.
+    pub(super) fn with_space<T>(self: &Arc<Self>, mut act: impl FnMut() -> Result<T>) -> Result<T> {
+        self.seam.loss.during(|| match act() {
+            Err(e) if e.code() == Code::NoSpace && self.has_retired() => {
+                self.sync()?;
+                act()
+            }
+            done => done,
+        })
+    }
+}
+
 impl Inner {
     /// The record of a temporary, with all its children's.
     fn commit_tree(
@@ -362,6 +369,7 @@ impl Inner {
         name: Option<&str>,
         replace: bool,
     ) -> Result<Created> {
+        self.trim_heap(handle.key)?;
         let o = self.objects.get(handle.key, handle.serial).ok_or_else(|| handle.destroyed_error())?;
         let kind = if o.kind < LIST { VECTOR } else { o.kind };
         let (dtype, len, payload) = (o.dtype.code(), o.len, o.payload);

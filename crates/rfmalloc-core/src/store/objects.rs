@@ -6,6 +6,7 @@
 
 use super::attributes::{Child, OwnAttrs};
 use super::handle::ObjectFacts;
+use super::heaps::Heap;
 use crate::cells::Cell;
 use crate::dtype::Dtype;
 use crate::format::Extent;
@@ -57,6 +58,8 @@ pub(super) struct Object {
     pub(super) attrs: OwnAttrs,
     /// Without a record, of a list or frame: what it holds. A record's cells are its payload.
     pub(super) cells: Option<Vec<Option<Child>>>,
+    /// Of a character vector whose strings somebody has asked for.
+    pub(super) text: Option<Box<Heap>>,
     /// Objects in memory that own or hold this one.
     pub(super) holds: u32,
     /// Whether a record has attributes at all.
@@ -177,6 +180,7 @@ impl Object {
             owner: None,
             attrs: OwnAttrs::default(),
             cells: None,
+            text: None,
             holds: 0,
             has_aux: false,
             committed: record.is_some(),
@@ -355,6 +359,15 @@ impl Objects {
         let Some(moving) = &mut self.moving else { return };
         let record = self.slab.get(key as usize).and_then(Option::as_ref).and_then(|o| o.record);
         moving.disturbed |= moving.key == Some(key) || (record.is_some() && record == moving.record);
+    }
+
+    /// The same of a part, which need not be open.
+    pub(super) fn note_use_of(&mut self, part: Child) {
+        match (part, &mut self.moving) {
+            (Child::Open(key, _), _) => self.note_use(key),
+            (Child::Record((idx, _)), Some(moving)) => moving.disturbed |= moving.record == Some(idx),
+            (Child::Record(_), None) => {}
+        }
     }
 
     /// Whether nobody can reach the object's bytes but the handles of this thread, which does not touch them meanwhile. The handles of its

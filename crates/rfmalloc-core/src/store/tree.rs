@@ -39,6 +39,8 @@ impl Inner {
         if let Some(m) = made.iter().find(|m| m.key == key) {
             return Ok((m.created.idx, m.created.generation));
         }
+        self.trim_heap(key)?;
+        let o = self.objects.get(key, serial).ok_or_else(gone)?;
         let (dtype, len, payload) = (o.dtype.code(), o.len, o.payload);
         let kind = if o.kind < LIST { VECTOR } else { o.kind };
         let (attrs, cells) = (o.attrs.clone(), o.cells.clone());

@@ -1,0 +1,20 @@
+//! Text: character vectors, whose elements are views of sixteen bytes and whose long strings stand in the vector's heap.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `view` | one element: encode, decode, check |
+//! | `list` | many strings in private memory |
+//! | `access` | reading and writing ranges of a vector |
+//! | `ranges` | fill, copy, compare for identity |
+//!
+//! The heap itself (which buffers there are, where the next string goes) is `store/heaps.rs`. The order of every write: the bytes of long
+//! strings first, then, under the store mutex, the views. Bytes in a heap are never written again, so a view that was read whole stays
+//! true. Readers take no lock; one that finds a view that cannot be (torn by a writer on a machine that stores it in two halves) reads it
+//! again under the mutex. What cannot be then either is damage.
+
+mod access;
+mod list;
+mod ranges;
+pub(crate) mod view;
+
+pub use list::Strings;
