@@ -14,6 +14,8 @@ use crate::store::{Handle, Operation, Pin};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+mod strided;
+
 /// Elements per block; few for Miri, which is slow.
 pub(crate) const BLOCK: u64 = if cfg!(miri) { 32 } else { 2048 };
 
