@@ -27,6 +27,10 @@ export const FACT = {
   /** Of createMmapVector only; a store's stand in {@link StoreFacts}. */
   lossCell: 13,
   lossValue: 14,
+  /** It is a part of another object. */
+  owned: 15,
+  /** There may be something for attributesOf. */
+  attributes: 16,
 } as const
 
 export interface StoreFacts {
@@ -83,6 +87,34 @@ export interface NativeDescription {
   recoverable: boolean
   dataptrExposed: boolean
   maybeDirty: boolean
+}
+
+/** An object's attributes as they are. */
+export interface NativeAttributes {
+  /** 0 vector, 1 matrix, 2 array, 3 list, 4 frame. */
+  readonly kind: number
+  readonly dim: readonly number[] | null
+  readonly names: boolean
+  readonly dimnames: readonly boolean[] | null
+  /** Of a frame. */
+  readonly rows: number | null
+  readonly rowNames: boolean
+  /** Key and JSON text. */
+  readonly user: readonly (readonly [string, string])[]
+}
+
+/** Changes of attributes; a token names a temporary that becomes a part, -1 means none, absent means as it is. */
+export interface NativeChanges {
+  /** 1 matrix, 2 array; beside `dim`. */
+  class?: number
+  /** Empty: a plain vector. */
+  dim?: number[]
+  names?: number
+  dimnames?: number[]
+  rows?: number
+  rowNames?: number
+  /** Key, and JSON text unless the attribute goes. */
+  user?: string[][]
 }
 
 /** What watches and stops work on another thread; opaque. */
@@ -169,6 +201,11 @@ export interface Native {
   refresh(token: number): void
   /** [facts] */
   seal(token: number): void
+  attributesOf(token: number): NativeAttributes
+  /** A part: role 0 names, 1 row names, 2 + i dimnames of extent i. The live facade object, or 1 with a new token in [facts]. */
+  childOf(token: number, role: number): object | 1 | undefined | null
+  /** All or nothing; parts that are no longer named die. [facts] */
+  setAttributes(token: number, changes: NativeChanges): void
   /** A barrier for this object alone. */
   syncObject(token: number): Promise<void>
   destroy(token: number, unsafe: boolean): boolean
@@ -209,6 +246,10 @@ export interface Native {
   fill(token: number, start: number, end: number, pattern: Uint8Array): void
   copyRange(dst: number, dstIdx: number, src: number, srcStart: number, n: number): number
   importArray(dst: number, dstIdx: number, src: ArrayBufferView, exact: boolean): number
+  /** The transpose of nrow * ncol elements of `src`, to the start of `dst`. */
+  transposeRange(dst: number, src: number, srcStart: number, nrow: number, ncol: number): void
+  /** `n` elements of `src`, `step` apart, to the start of `dst`. */
+  copyEvery(dst: number, src: number, srcStart: number, step: number, n: number): void
   exportRange(src: number, start: number, n: number, target: ArrayBufferView): void
   /** Throws unless elements read, or about to be written, without a call are the file's. */
   checkWhole(token: number, start: number, n: number, toWrite: boolean): void

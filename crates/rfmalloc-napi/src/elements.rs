@@ -54,6 +54,20 @@ pub fn export_range(
     thread::vector(src, |v| v.export(start, bytes.first(n.saturating_mul(v.dtype().width()))))
 }
 
+/// The transpose of `nrow` by `ncol` elements of `src`, written to the start of `dst`.
+#[napi(catch_unwind)]
+pub fn transpose_range(dst: u32, src: u32, src_start: f64, nrow: f64, ncol: f64) -> Result<()> {
+    let (start, nrow, ncol) = (whole(src_start, "start")?, whole(nrow, "nrow")?, whole(ncol, "ncol")?);
+    thread::vectors(dst, src, |d, s| d.transpose_from(s, start, nrow, ncol))
+}
+
+/// `n` elements of `src`, `step` apart, to the start of `dst`.
+#[napi(catch_unwind)]
+pub fn copy_every(dst: u32, src: u32, src_start: f64, step: f64, n: f64) -> Result<()> {
+    let (start, step, n) = (whole(src_start, "start")?, whole(step, "step")?, whole(n, "count")?);
+    thread::vectors(dst, src, |d, s| d.copy_every(s, start, step, n))
+}
+
 /// Throws unless elements read, or about to be written, without a call are the file's.
 #[napi(catch_unwind)]
 pub fn check_whole(token: u32, start: f64, n: f64, to_write: bool) -> Result<()> {

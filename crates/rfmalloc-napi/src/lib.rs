@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `view` | raw Node-API: external buffers, weak references (the only unsafe file) |
 //! | `thread` | what this thread has open |
-//! | `store`, `object`, `elements`, `lists`, `text` | the exports |
+//! | `store`, `object`, `attributes`, `elements`, `lists`, `text` | the exports |
 //! | `task`, `job` | promises; `job`: those over a whole file |
 //! | `error` | core errors to JavaScript errors |
 
@@ -19,6 +19,7 @@
 // Node-API hands arguments over by value.
 #![allow(clippy::needless_pass_by_value)]
 
+mod attributes;
 mod elements;
 mod error;
 mod job;

@@ -126,6 +126,23 @@ impl Tables {
         self.tokens.get(token as usize)?.as_ref()
     }
 
+    fn with_parts<T>(
+        &self,
+        owner: u32,
+        parts: &[u32],
+        f: impl FnOnce(&Store, &[&Handle]) -> rfmalloc_core::Result<T>,
+    ) -> Result<T> {
+        let Some(store) = self.get(owner).and_then(|k| self.stores.get(&k.store)) else {
+            return Err(closed());
+        };
+        let handle = |part: &u32| match self.get(*part) {
+            Some(Token { vector: Some(Vector::Object(h)), .. }) => Ok(h),
+            _ => Err(gone(self, *part)),
+        };
+        let parts = parts.iter().map(handle).collect::<Result<Vec<_>>>()?;
+        f(&store.store, &parts).or_fail()
+    }
+
     /// Ends the hold; the token stays while a facade object has it.
     fn let_go(&mut self, token: u32) -> Option<Vector> {
         let t = self.tokens.get_mut(token as usize)?.as_mut()?;
@@ -215,6 +232,26 @@ pub(crate) fn objects<T>(
             Some(s) => f(&s.store, &items).or_fail(),
             None => Err(closed()),
         }
+    })
+}
+
+/// The same with objects that are to become its parts.
+pub(crate) fn object_with<T>(
+    token: u32,
+    parts: &[u32],
+    f: impl FnOnce(&Store, &mut Handle, &[&Handle]) -> rfmalloc_core::Result<T>,
+) -> Result<T> {
+    with(|t| {
+        // Out of the table meanwhile: the owner changes while the parts are read.
+        let slot = t.tokens.get_mut(token as usize).and_then(Option::as_mut);
+        let Some(Vector::Object(mut owner)) = slot.and_then(|k| k.vector.take()) else {
+            return Err(gone(t, token));
+        };
+        let done = t.with_parts(token, parts, |store, parts| f(store, &mut owner, parts));
+        if let Some(Some(k)) = t.tokens.get_mut(token as usize) {
+            k.vector = Some(Vector::Object(owner));
+        }
+        done
     })
 }
 

@@ -47,16 +47,22 @@ impl ToNapiValue for Raw {
 
 /// Memory shared with the facade: sixteen numbers written here and read there, and a page written there and read here.
 pub(crate) struct Mailbox {
-    facts: Box<UnsafeCell<[f64; 16]>>,
+    facts: Box<UnsafeCell<[f64; FACTS]>>,
     staging: Box<UnsafeCell<[u8; STAGING]>>,
 }
+
+/// Numbers of one answer.
+const FACTS: usize = 20;
 
 /// Bytes of a small vector's elements that need no array of their own.
 const STAGING: usize = 4096;
 
 impl Mailbox {
     pub(crate) fn new() -> Self {
-        Self { facts: Box::new(UnsafeCell::new([0.0; 16])), staging: Box::new(UnsafeCell::new([0; STAGING])) }
+        Self {
+            facts: Box::new(UnsafeCell::new([0.0; FACTS])),
+            staging: Box::new(UnsafeCell::new([0; STAGING])),
+        }
     }
 
     /// Runs `f` with the first `nbytes` staged bytes.
@@ -75,7 +81,7 @@ impl Mailbox {
 
     pub(crate) fn write(&self, values: &[(usize, f64)]) {
         for (i, v) in values {
-            if *i < 16 {
+            if *i < FACTS {
                 // SAFETY: 1. one thread owns the mailbox; 2. JavaScript reads it only between calls; 3. no reference to the array exists.
                 unsafe { self.facts.get().cast::<f64>().add(*i).write(*v) }
             }
@@ -84,7 +90,7 @@ impl Mailbox {
 
     /// A buffer over the mailbox. The box is leaked by the caller's thread state living as long as the environment.
     pub(crate) fn buffer(&self, env: &Env) -> Result<Raw> {
-        external(env, self.facts.get().cast(), size_of::<[f64; 16]>(), None)
+        external(env, self.facts.get().cast(), size_of::<[f64; FACTS]>(), None)
     }
 }
 
