@@ -2,11 +2,23 @@
  * How a vector comes to be: choose its store and place, reserve, fill, commit. If anything throws in between, the temporary is destroyed
  * and nothing was there. A taken name is refused before anything is built.
  */
+import { adopt } from './adopt.js'
 import { collect, setChunks, CHUNK } from './bulk.js'
-import { CHARACTER, checkLength, COMPLEX, LOGICAL, isImportable, isTypedArray, type Dtype } from './dtype.js'
+import { checkFits, checkDim, checkMatrixDim, product } from './dimensions.js'
+import {
+  CHARACTER,
+  checkLength,
+  COMPLEX,
+  LOGICAL,
+  isImportable,
+  isTypedArray,
+  parseType,
+  type Dtype,
+} from './dtype.js'
 import { fail, isFmallocError, show } from './errors.js'
 import { collectGarbage } from './gc.js'
 import { Handle } from './handle.js'
+import { applyExtras, checkDimnames, checkNames, type Extras, type Labels } from './labels.js'
 import { Lane } from './lane.js'
 import type { Space } from './memory.js'
 import { FACT, facts, native, staging } from './native.js'
@@ -14,7 +26,7 @@ import { checkFlag, checkKeys, isGiven } from './options.js'
 import { convert, type Notes } from './scalar.js'
 import { spaceOf, type Store } from './store.js'
 import { checkTexts, writeTexts } from './text.js'
-import { isVector, makeVector, partsOf, type Vector } from './vector.js'
+import { isVector, partsOf, type Vector } from './vector.js'
 import { warnMask } from './warnings.js'
 
 /** Where a new vector goes. */
@@ -75,19 +87,23 @@ export function checkNotBuilding(operation: string): void {
     fail('BUSY', `${operation} cannot be called while a vector is being made from values or by map()`)
 }
 
-/** Makes a vector of `length` elements and commits it where the place says so. `fill` writes its elements first. */
+/**
+ * Makes a vector of `length` elements and commits it where the place says so. `fill` writes its elements first; then it gets its shape, names and
+ * attributes.
+ */
 export function build(
   place: Place,
   dtype: Dtype,
   length: number,
   zero: boolean,
   fill?: (handle: Handle, vector: Vector) => void,
+  extras?: Extras,
 ): Vector {
   const space = spaceOf(place.store)
   reserve(space, dtype.code, length, zero)
   const pressed = facts[FACT.pressure] === 1
   const handle = new Handle(space, place.store, null)
-  const vector = adopt(handle)
+  const vector = adopt(handle, extras?.class)
   try {
     if (pressed) relieve('minor')
     if (fill !== undefined) {
@@ -98,6 +114,7 @@ export function build(
         building--
       }
     }
+    if (extras !== undefined) applyExtras(handle, place.store, extras)
     if (place.commit) handle.commit(place.name, place.replace)
     else {
       handle.check()
@@ -109,6 +126,23 @@ export function build(
     throw e
   }
   return vector
+}
+
+/** A temporary with names that is to become a part of another object: no scope of `tidy` frees it. */
+export function createPart(store: Store, labels: Labels): Handle {
+  const dtype = parseType('character')
+  const { length, fill } = fillerOf(dtype, labels, { mask: 0 }, 'names')()
+  const space = spaceOf(store)
+  reserve(space, dtype.code, length, false)
+  const handle = new Handle(space, store, null)
+  adopt(handle)
+  try {
+    fill(handle)
+  } catch (e) {
+    discard(handle)
+    throw e
+  }
+  return handle
 }
 
 const stagedLanes = new Map<number, Lane>()
@@ -156,14 +190,7 @@ function putStaged(place: Place, dtype: Dtype, length: number): Vector {
   return adopt(new Handle(space, place.store, place.name))
 }
 
-/** Makes the facade object of a fresh token and ties them together. */
-export function adopt(handle: Handle): Vector {
-  const vector = makeVector(handle, 0, handle.length)
-  handle.owner = vector
-  native.attach(handle.token, vector)
-  return vector
-}
-
+/** Destroys what is half made. */
 export function discard(handle: Handle): void {
   try {
     handle.destroy(false)
@@ -204,7 +231,12 @@ export function createVector(
 ): Vector {
   const raw = checkKeys(options, CREATE_KEYS, operation)
   const zero = checkFlag(raw['zeroInitialize'], true, 'zeroInitialize')
-  if (isGiven(raw['names'])) fail('UNSUPPORTED', `${operation}: element names are not there yet`)
+  if (isGiven(raw['names'])) {
+    const extrasFor = (length: number): Extras => ({
+      names: checkNames(raw['names'], length, spaceOf(store), operation),
+    })
+    return createWith(store, dtype, source, raw, zero, extrasFor, operation)
+  }
   if (typeof source === 'number') {
     const length = checkLength(source)
     return build(placeIn(store, raw, true), dtype, length, zero)
@@ -223,6 +255,63 @@ export function createVector(
   const vector = build(place, dtype, length, false, fill)
   warnMask(notes.mask, operation)
   return vector
+}
+
+/** The same with names or a shape, which `extrasFor` checks once the length is known. */
+function createWith(
+  store: Store,
+  dtype: Dtype,
+  source: unknown,
+  raw: Readonly<Record<string, unknown>>,
+  zero: boolean,
+  extrasFor: (length: number) => Extras,
+  operation: string,
+): Vector {
+  const notes: Notes = { mask: 0 }
+  if (typeof source === 'number') {
+    const length = checkLength(source)
+    const extras = extrasFor(length)
+    return build(placeIn(store, raw, true), dtype, length, zero, undefined, extras)
+  }
+  const filler = fillerOf(dtype, source, notes, operation)
+  const place = placeIn(store, raw, true)
+  const { length, fill } = filler()
+  const vector = build(place, dtype, length, false, fill, extrasFor(length))
+  warnMask(notes.mask, operation)
+  return vector
+}
+
+// ---- the constructor behind store.matrix, store.array and their R names
+
+export const SHAPED_KEYS = [...CREATE_KEYS, 'values', 'dimnames'] as const
+
+/** A committed matrix (`kind` 1) or array (2): zeros, or `values`, whose number must be the product of the extents. */
+export function createShaped(
+  store: Store,
+  dtype: Dtype,
+  kind: number,
+  dim: unknown,
+  options: unknown,
+  operation: string,
+): Vector {
+  const extents = kind === 1 ? checkMatrixDim(dim, operation) : checkDim(dim, operation)
+  const raw = checkKeys(options, SHAPED_KEYS, operation)
+  const zero = checkFlag(raw['zeroInitialize'], true, 'zeroInitialize')
+  const dimnames = checkDimnames(raw['dimnames'], extents, spaceOf(store), operation)
+  const names = checkNames(raw['names'], product(extents), spaceOf(store), operation)
+  const source = isGiven(raw['values']) ? raw['values'] : product(extents)
+  if (isGiven(raw['values']) && typeof source === 'number')
+    fail('ARGUMENT', `${operation}: values must be an array, a typed array or a Vector, not ${show(source)}`)
+  const extrasFor = (length: number): Extras => {
+    checkFits(extents, length)
+    return {
+      class: kind,
+      dim: extents,
+      ...(names !== null && { names }),
+      ...(dimnames !== null && { dimnames }),
+    }
+  }
+  return createWith(store, dtype, source, raw, zero, extrasFor, operation)
 }
 
 interface Filler {

@@ -1,14 +1,14 @@
 /**
  * From handles to the objects users see, and back: which class an object of the store gets, and what stands behind one.
  */
-import { adopt } from './create.js'
+import { adopt } from './adopt.js'
 import { KIND } from './dtype.js'
 import { fail, show } from './errors.js'
 import { Handle } from './handle.js'
 import { isList, listHandle, makeList } from './list.js'
 import { native } from './native.js'
 import type { Stored } from './types.js'
-import { isVector, partsOf } from './vector.js'
+import { isVector, isWhole, partsOf } from './vector.js'
 
 /** Makes the facade object of a fresh token, of the class of its kind, and ties them together. */
 export function facadeOf(handle: Handle): Stored {
@@ -36,12 +36,11 @@ export function handleOf(x: unknown, operation: string): Handle {
       'ARGUMENT',
       `${operation}: expected a vector, list or data frame of the store, not ${show(x)}`,
     )
-  const { handle, start, length } = partsOf(x)
-  if (start !== 0 || length !== handle.length) {
+  if (!isWhole(x)) {
     fail(
       'ARGUMENT',
       `${operation}: a subarray shares its vector's elements and cannot be held: use the vector, or copy() it first`,
     )
   }
-  return handle
+  return partsOf(x).handle
 }

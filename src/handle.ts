@@ -7,15 +7,27 @@ import { dtypeOf, KIND, type Dtype } from './dtype.js'
 import { fail, isFmallocError, quietly } from './errors.js'
 import { Lane } from './lane.js'
 import { cellIndex, cellsOf, STRIDE, WINDOW, type Space } from './memory.js'
-import { FACT, facts, native } from './native.js'
+import { FACT, facts, native, type NativeAttributes, type NativeChanges } from './native.js'
 import type { Store } from './store.js'
 import type { Stored } from './types.js'
+import type { Vector } from './vector.js'
 import { PayloadBuffers } from './views.js'
 
 export type State = 'committed' | 'temporary' | 'destroyed' | 'closed'
 
 /** Ids from here on are temporaries and scratch objects: they mean nothing outside this process. */
 export const TEMPORARY_ID = 2 ** 32
+
+/** Those of an object without any. */
+const PLAIN: NativeAttributes = Object.freeze({
+  kind: 0,
+  dim: null,
+  names: false,
+  dimnames: null,
+  rows: null,
+  rowNames: false,
+  user: [],
+})
 
 export class Handle {
   readonly space: Space
@@ -34,14 +46,20 @@ export class Handle {
   cellValue: number
   /** Elements may be written: neither read-only nor sealed, as far as known while {@link alive}. */
   writable: boolean
-  /** The attached facade object. */
+  /** The attached facade object and the kind of its class; facades of other classes, by kind. */
   owner: Stored | undefined
+  ownerKind: number
+  others: (Vector | undefined)[] | undefined
   id: number
   generation: number
   #name: string | null
   #sealed: boolean
   #dead: State | undefined
   #buffers: PayloadBuffers | undefined
+  #hasAttributes: boolean
+  /** The attributes last asked for, and what the cell said then. */
+  #attributes: NativeAttributes
+  #attributesStamp: number
 
   /** Reads the mailbox: call it right after the [facts] call. */
   constructor(space: Space, store: Store | null, name: string | null) {
@@ -62,6 +80,11 @@ export class Handle {
     this.dtype = dtypeOf(facts[FACT.type] as number)
     this.kind = facts[FACT.kind] as number
     this.owner = undefined
+    this.ownerKind = this.kind
+    this.others = undefined
+    this.#hasAttributes = facts[FACT.attributes] === 1
+    this.#attributes = PLAIN
+    this.#attributesStamp = 0
     this.#name = name
     this.#dead = undefined
     this.#buffers = undefined
@@ -99,6 +122,28 @@ export class Handle {
     this.off = facts[FACT.off] as number
     this.#sealed = facts[FACT.sealed] === 1
     this.writable = !this.space.readOnly && !this.#sealed
+    this.kind = facts[FACT.kind] as number
+    this.#hasAttributes = facts[FACT.attributes] === 1
+  }
+
+  /** Shape, names and the user's attributes as they are now, without a call while nothing changed; the last known ones of a dead object. */
+  get attributes(): NativeAttributes {
+    if (this.store === null || !quietly(() => this.isAlive(), false)) return this.#attributes
+    if (!this.#hasAttributes) return (this.#attributes = PLAIN)
+    if (this.#attributesStamp !== this.cellValue) {
+      const now = native.attributesOf(this.token)
+      this.#attributes = Object.freeze({ ...now, dim: now.dim && Object.freeze(now.dim) })
+      this.#attributesStamp = this.cellValue
+    }
+    return this.#attributes
+  }
+
+  /** Changes attributes, all or none; every handle of the object in every thread notices. */
+  setAttributes(changes: NativeChanges): void {
+    native.setAttributes(this.token, changes)
+    this.#learn()
+    // Asked at once: what is known of a dead object is what was asked while it lived.
+    void this.attributes
   }
 
   /** Alive, where it was at `stamp`, in an open store of which nothing is lost: then what was read before the question counts. */

@@ -10,7 +10,7 @@ const SHOWN = 10
 /** Of a string. */
 const SHOWN_UNITS = 60
 
-/** `Vector<integer> "age" [3]`, with the state of a dead handle. */
+/** `Vector<integer> "age" [3]`, `Matrix<numeric> "X" [3 × 4]`, with the state of a dead handle. */
 export function summarize(v: Vector<never> | Vector): string {
   const { handle, start, length } = partsOf(v)
   const state = quietly(() => handle.state(), 'closed')
@@ -18,7 +18,13 @@ export function summarize(v: Vector<never> | Vector): string {
   const named = name === null ? '' : ` ${JSON.stringify(name)}`
   const part = length === handle.length ? '' : ` from ${start}`
   const dead = state === 'closed' || state === 'destroyed' ? ` (${state})` : ''
-  return `Vector<${handle.dtype.name}>${named}${part} [${length}]${dead}`
+  const extents = quietly(() => v.dim, null)?.join(' × ') ?? String(length)
+  return `${className(v)}<${handle.dtype.name}>${named}${part} [${extents}]${dead}`
+}
+
+/** By members: a bundler may have renamed the classes. */
+function className(v: object): string {
+  return 'columns' in v ? 'Matrix' : 'setDimnames' in v ? 'NdArray' : 'Vector'
 }
 
 /** The summary, the first elements, bytes and file. */

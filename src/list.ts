@@ -12,6 +12,7 @@ import { inspectList, summarizeObject } from './inspect-objects.js'
 import { destroyObject, keepObject } from './life.js'
 import { native } from './native.js'
 import { checkFlag, checkKeys, isGiven } from './options.js'
+import { isRIndex } from './scalar.js'
 import { spaceOf, type Store } from './store.js'
 import type { ListRef, Stored } from './types.js'
 import type { Vector } from './vector.js'
@@ -139,6 +140,7 @@ export class List implements Iterable<Stored | null> {
 
   #position(i: unknown): number {
     if (typeof i === 'string') return this.#named(i)
+    if (isRIndex(i)) fail('UNSUPPORTED', 'a cell by rIndex() is not there yet: use its position from 0')
     if (typeof i !== 'number' || !Number.isInteger(i))
       return fail('SUBSCRIPT', `an index must be a whole number or a name, not ${show(i)}`)
     if (i >= 0 && i < this.length) return i

@@ -1,7 +1,7 @@
 /**
  * createMmapVector: a headerless little-endian file as a vector, without a store. The file is never resized and never deleted.
  */
-import { adopt } from './create.js'
+import { adopt } from './adopt.js'
 import { checkFixed, checkLength, parseType } from './dtype.js'
 import { Handle } from './handle.js'
 import { Space } from './memory.js'

@@ -2,7 +2,9 @@
  * The operations of a vector and their free functions: types in full, bodies from one table. This version has none of them; the table says
  * what is missing, and a later one replaces entries by kernels.
  */
-import type { Matrix, NdArray } from './shapes.js'
+import { fail, show } from './errors.js'
+import type { Matrix } from './matrix.js'
+import type { NdArray } from './ndarray.js'
 import type {
   Arith,
   AsyncOptions,
@@ -391,7 +393,6 @@ const FREE_ONLY: Readonly<Record<string, readonly string[]>> = {
     'matmul',
     'crossprod',
     'tcrossprod',
-    'transpose',
     'fmallocMatmulOoc',
     'fmallocCrossprodOoc',
     'fmallocTcrossprodOoc',
@@ -453,8 +454,7 @@ export const { sign, floor, ceiling, trunc, expm1, log1p, log2, log10, cospi, si
 export const { gamma, lgamma, digamma, trigamma, atan2, log, round, signif }: Operation = free
 export const { cumsum, cummax, cummin, cumprod, combine }: Operation = free
 export const { sum, prod, mean, min, max, range, any, all, which, order, sort, unique }: Operation = free
-export const { matmul, crossprod, tcrossprod, transpose, rowSums, colSums, rowMeans, colMeans }: Operation =
-  free
+export const { matmul, crossprod, tcrossprod, rowSums, colSums, rowMeans, colMeans }: Operation = free
 export const {
   fmallocRowVars,
   fmallocColVars,
@@ -463,3 +463,9 @@ export const {
   fmallocTcrossprodOoc,
 }: Operation = free
 export const { fmallocAdd, fmallocSub, fmallocMul, fmallocDiv }: Operation = free
+
+/** R's t(): see {@link Matrix.transpose}. */
+export const transpose: Operation['transpose'] = (x, o) =>
+  typeof (x as unknown as Partial<Matrix> | null)?.transpose === 'function'
+    ? x.transpose(o)
+    : fail('ARGUMENT', `transpose: expected a Matrix, not ${show(x)}`)

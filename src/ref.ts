@@ -2,16 +2,29 @@
  * References: the way from a plain object back to a vector, in another thread, another process or tomorrow. Every field is checked; a refused
  * reference leaves everything as it was: a store that had to be opened for it is closed again, nothing is created.
  */
-import { knownType, LENGTH_MAX } from './dtype.js'
+import { KINDS, shapedAs } from './adopt.js'
+import { product } from './dimensions.js'
+import { KIND, knownType, LENGTH_MAX } from './dtype.js'
 import { fail, isFmallocError, show } from './errors.js'
 import { checkKeys, checkPath, isGiven, parseOpen, type Opening } from './options.js'
 import { isList, type List } from './list.js'
-import type { DataFrame, Matrix } from './shapes.js'
+import type { Matrix } from './matrix.js'
+import type { DataFrame } from './shapes.js'
 import { findOpen, openStore, joinStore } from './opening.js'
 import { getById, type Store } from './store.js'
 import { TEMPORARY_ID } from './handle.js'
-import type { DataFrameRef, ListRef, OpenRefOptions, Ref, Schema, Stored, Type, VectorRef } from './types.js'
-import { isVector, type Vector } from './vector.js'
+import type {
+  DataFrameRef,
+  ListRef,
+  OpenRefOptions,
+  Ref,
+  Schema,
+  Shaped,
+  Stored,
+  Type,
+  VectorRef,
+} from './types.js'
+import { isVector, partsOf, type Vector } from './vector.js'
 
 const REF_KEYS = [
   'mode',
@@ -104,7 +117,7 @@ function openFor(
 
 function resolve(store: Store, ref: Ref): Stored {
   const found = getById(store, ref.id, ref.generation, ref.temporary)
-  if (ref.kind !== 'vector' || !isVector(found)) return resolveList(found, ref)
+  if (!KINDS.includes(ref.kind as Shaped) || !isVector(found)) return resolveList(found, ref)
   return resolveVector(found, ref as VectorRef)
 }
 
@@ -126,7 +139,33 @@ function resolveVector(vector: Vector, ref: VectorRef): Vector {
       { type: vector.type, length: vector.length },
     )
   }
-  return ref.start === 0 && ref.length === vector.length ? vector : vector.subarray(ref.start, end)
+  if (ref.kind === 'matrix' && ref.length < vector.length) return columnsOf(vector, ref)
+  const { handle } = partsOf(vector)
+  const isAll = ref.start === 0 && ref.length === vector.length
+  if (ref.kind === 'vector') return isAll ? shapedAs(handle, KIND.vector) : vector.subarray(ref.start, end)
+  if (vector.kind !== ref.kind || vector.dim?.join() !== ref.dim?.join()) staleShape(vector, ref)
+  return shapedAs(handle, KINDS.indexOf(ref.kind))
+}
+
+/** A range of a matrix's columns. */
+function columnsOf(vector: Vector, ref: VectorRef): Vector {
+  const nrow = vector.dim?.[0] ?? 0
+  const [rows, cols] = ref.dim as [number, number]
+  if (vector.kind !== 'matrix' || nrow !== rows || (nrow > 0 && ref.start % nrow !== 0))
+    staleShape(vector, ref)
+  const first = nrow === 0 ? 0 : ref.start / nrow
+  return (shapedAs(partsOf(vector).handle, KIND.matrix) as Vector as Matrix).columns(first, first + cols)
+}
+
+function staleShape(vector: Vector, ref: VectorRef): never {
+  const now = vector.dim === null ? 'a plain vector' : `${vector.kind} [${vector.dim.join(' × ')}]`
+  return fail(
+    'STALE_REF',
+    `the reference says ${ref.kind} [${String(ref.dim?.join(' × '))}]; the object was reshaped: ${now}`,
+    {
+      dim: vector.dim,
+    },
+  )
 }
 
 /** Checks the shape of a reference; ARGUMENT for a forged one, before anything is opened. */
@@ -134,10 +173,8 @@ export function checkRef(ref: unknown): Ref {
   if (typeof ref !== 'object' || ref === null)
     return fail('ARGUMENT', `expected a reference (vector.ref), not ${show(ref)}`)
   const r = ref as Record<string, unknown>
-  if (r['kind'] === 'matrix' || r['kind'] === 'array' || r['kind'] === 'dataFrame') {
-    fail('UNSUPPORTED', `a reference to a ${r['kind']} cannot be opened yet`)
-  }
-  require(r['kind'] === 'vector' || r['kind'] === 'list', 'kind', r)
+  if (r['kind'] === 'dataFrame') fail('UNSUPPORTED', 'a reference to a dataFrame cannot be opened yet')
+  require(KINDS.includes(r['kind'] as Shaped) || r['kind'] === 'list', 'kind', r)
   if (r['uuid'] === '')
     fail('UNSUPPORTED', `a plain file has no reference to open: createMmapVector(${show(r['path'])})`)
   require(typeof r['uuid'] === 'string' && /^[0-9a-f-]{32,36}$/.test(r['uuid']), 'uuid', r)
@@ -149,12 +186,22 @@ export function checkRef(ref: unknown): Ref {
   if (r['kind'] === 'list') return ref as ListRef
   require(knownType(r['type']) !== undefined, 'type', r)
   require(isCount(r['start'], LENGTH_MAX), 'start', r)
-  require(r['dim'] === null, 'dim', r)
+  require(r['kind'] === 'vector' ? isDimOrNull(r) : isDim(r), 'dim', r)
   return ref as VectorRef
 }
 
 function require(holds: boolean, field: string, ref: Record<string, unknown>): asserts holds {
   if (!holds) fail('ARGUMENT', `not a valid reference: ${field} is ${show(ref[field])}`, { field })
+}
+
+function isDim(ref: Record<string, unknown>): boolean {
+  const { dim } = ref
+  if (!Array.isArray(dim) || dim.length === 0 || (ref['kind'] === 'matrix' && dim.length !== 2)) return false
+  return dim.every(e => isCount(e, LENGTH_MAX)) && product(dim as number[]) === ref['length']
+}
+
+function isDimOrNull(ref: Record<string, unknown>): boolean {
+  return ref['dim'] === null || isDim(ref)
 }
 
 function isCount(x: unknown, max: number): boolean {

@@ -34,6 +34,8 @@ const subscripts = new WeakMap<RIndex, readonly (number | null)[] | Float64Array
  */
 export function rIndex(subscript: number | readonly (number | null)[] | Float64Array): RIndex {
   const list = typeof subscript === 'number' ? [subscript] : subscript
+  if (typeof subscript === 'object' && 'kind' in subscript)
+    fail('UNSUPPORTED', 'rIndex of a stored vector or matrix is not there yet: give an array')
   if (!Array.isArray(list) && !(list instanceof Float64Array)) {
     fail('SUBSCRIPT', `rIndex takes numbers, not ${show(subscript)}`)
   }

@@ -2,8 +2,9 @@
  * The R-named layer: R's positions, one line each onto the classes, with R's order of checks. An options object may stand at the first optional
  * position.
  */
-import { createVector } from './create.js'
-import { checkLength, parseType } from './dtype.js'
+import { createShaped, createVector } from './create.js'
+import { checkDim, checkFits, matrixDim } from './dimensions.js'
+import { checkLength, KIND, parseType } from './dtype.js'
 import { fail, show } from './errors.js'
 import type { Handle } from './handle.js'
 import { getDefault, requireDefault, setDefault } from './home.js'
@@ -11,7 +12,10 @@ import { createList, isList, listHandle, type List } from './list.js'
 import { native } from './native.js'
 import { checkFlag, checkKeys, checkPath, isGiven, parseOpen } from './options.js'
 import { assign, fillConverted } from './assign.js'
-import type { ColumnInput, DataFrame, Matrix, NdArray } from './shapes.js'
+import { copyShaped, reshaped } from './attributes.js'
+import type { Matrix } from './matrix.js'
+import type { NdArray } from './ndarray.js'
+import type { ColumnInput, DataFrame } from './shapes.js'
 import { openStore } from './opening.js'
 import { drainStore, isStore, runtimeInfo, spaceOf, type Store } from './store.js'
 import type {
@@ -30,7 +34,7 @@ import type {
   TypeName,
 } from './types.js'
 import { refusal } from './unsupported.js'
-import { isVector, partsOf, type Vector } from './vector.js'
+import { isVector, isWhole, partsOf, type Vector } from './vector.js'
 import { warn } from './warnings.js'
 
 /** undefined: R's default 'integer'; a computed string gives Vector<Type>. */
@@ -229,6 +233,129 @@ export function fmallocVectorInfo(
   })
 }
 
+// ---- matrices and arrays
+
+const SHAPED_OPTIONS = ['dimnames', 'runtime', 'zeroInitialize']
+
+/** What may stand at the place of the dimnames. */
+function shapedOptions(
+  dimnames: unknown,
+  runtime: unknown,
+  zeroInitialize: unknown,
+  operation: string,
+): Readonly<Record<string, unknown>> {
+  const given = isGiven(dimnames) && !Array.isArray(dimnames)
+  const options = given ? checkKeys(dimnames, SHAPED_OPTIONS, operation) : { dimnames: dimnames ?? undefined }
+  return {
+    dimnames: options['dimnames'],
+    runtime: isGiven(runtime) ? runtime : options['runtime'],
+    zeroInitialize: checkFlag(
+      isGiven(zeroInitialize) ? zeroInitialize : options['zeroInitialize'],
+      true,
+      'zeroInitialize',
+    ),
+  }
+}
+
+/** The store; the other options as the constructors take them. */
+function placeOptions(o: Readonly<Record<string, unknown>>): [Store, object] {
+  const dimnames = o['dimnames']
+  const options = { zeroInitialize: o['zeroInitialize'], ...(isGiven(dimnames) && { dimnames }) }
+  return [storeOf(o['runtime']), options]
+}
+
+/**
+ * A committed, unnamed matrix of zeros, column-major. Arguments are checked before the runtime: DIM for bad extents and dimnames, ARGUMENT for a
+ * missing one.
+ */
+export function createFmallocMatrix<A extends Kind>(
+  type: A,
+  nrow: number,
+  ncol: number,
+  dimnames?: Dimnames | RtDim | null,
+  runtime?: Store | null,
+  zeroInitialize?: boolean,
+): Matrix<Typed<A>> {
+  const operation = 'createFmallocMatrix'
+  const dtype = parseType(type === undefined ? 'integer' : type)
+  const dim = checkDim([checkLength(nrow, 'nrow'), checkLength(ncol, 'ncol')], operation, ['nrow', 'ncol'])
+  const [store, options] = placeOptions(shapedOptions(dimnames, runtime, zeroInitialize, operation))
+  return createShaped(store, dtype, KIND.matrix, dim, options, operation) as Vector<Type> as Matrix<Typed<A>>
+}
+
+/** A committed, unnamed array of zeros, column-major; one extent or two make an array too. Throws DIM for bad extents and dimnames. */
+export function createFmallocArray<A extends Kind>(
+  type: A,
+  dim: number | readonly number[],
+  dimnames?: Dimnames | RtDim | null,
+  runtime?: Store | null,
+  zeroInitialize?: boolean,
+): NdArray<Typed<A>> {
+  const operation = 'createFmallocArray'
+  const dtype = parseType(type === undefined ? 'integer' : type)
+  const extents = checkDim(typeof dim === 'number' ? [dim] : dim, operation)
+  const [store, options] = placeOptions(shapedOptions(dimnames, runtime, zeroInitialize, operation))
+  return createShaped(store, dtype, KIND.array, extents, options, operation) as Vector<Type> as NdArray<
+    Typed<A>
+  >
+}
+
+const AS_OPTIONS = ['nrow', 'ncol', 'dim', 'dimnames', 'copy']
+
+/** The arguments of the two functions below: an options object may stand in the second place. */
+function asArguments(first: unknown, key: 'nrow' | 'dim', rest: object, operation: string): AsOptions {
+  const isObject =
+    typeof first === 'object' && first !== null && !Array.isArray(first) && !ArrayBuffer.isView(first)
+  if (isObject) return checkKeys(first, AS_OPTIONS, operation) as AsOptions
+  return { ...rest, ...(isGiven(first) && { [key]: first }) } as AsOptions
+}
+
+/**
+ * A matrix of x's elements: `length` by 1 without extents, the other extent computed from one. A committed copy in x's store (or the
+ * default, if that is read-only), or with `copy: false` the same object reshaped, which every handle sees. Throws DIM where the extents do not give
+ * the length.
+ */
+export function asFmallocMatrix<T extends Type>(
+  x: Vector<T>,
+  nrow?: number | AsOptions | null,
+  ncol?: number | null,
+  dimnames?: Dimnames | null,
+  copy?: boolean,
+): Matrix<T> {
+  const operation = 'asFmallocMatrix'
+  const v = vectorOf(x, operation)
+  const o = asArguments(nrow, 'nrow', { ncol, dimnames, copy }, operation)
+  if (isGiven(o.dim)) fail('ARGUMENT', `${operation}: give nrow and ncol, not dim`)
+  const dim = matrixDim(v.length, o.nrow, o.ncol, operation)
+  return asShaped(v, KIND.matrix, dim, o, operation) as Vector<Type> as Matrix<T>
+}
+
+/** An array of x's elements, of one extent if no `dim` is given; see {@link asFmallocMatrix}. */
+export function asFmallocArray<T extends Type>(
+  x: Vector<T>,
+  dim?: readonly number[] | AsOptions | null,
+  dimnames?: Dimnames | null,
+  copy?: boolean,
+): NdArray<T> {
+  const operation = 'asFmallocArray'
+  const v = vectorOf(x, operation)
+  const o = asArguments(dim, 'dim', { dimnames, copy }, operation)
+  if (isGiven(o.nrow) || isGiven(o.ncol)) fail('ARGUMENT', `${operation}: give dim, not nrow and ncol`)
+  const extents = checkDim(o.dim ?? [v.length], operation)
+  checkFits(extents, v.length)
+  return asShaped(v, KIND.array, extents, o, operation) as Vector<Type> as NdArray<T>
+}
+
+function asShaped(v: Vector, kind: number, dim: readonly number[], o: AsOptions, operation: string): Vector {
+  if (checkFlag(o.copy, true, 'copy')) return copyShaped(v, kind, dim, o.dimnames, operation)
+  if (!isWhole(v))
+    fail(
+      'ARGUMENT',
+      `${operation}: a subarray shares its vector's elements and cannot be reshaped alone: use copy: true`,
+    )
+  return reshaped(v, kind, dim, o.dimnames, operation)
+}
+
 // ---- in place
 
 /** Writes in place, 0-based, values converted as R does; all positions are checked first. Text is refused. Returns x. */
@@ -297,21 +424,6 @@ export function fmallocRuntimeInfo(runtime?: Store | null): RuntimeInfo {
 // ---- later
 
 interface Later {
-  createFmallocMatrix<A extends Kind>(
-    type: A,
-    nrow: number,
-    ncol: number,
-    dimnames?: Dimnames | RtDim | null,
-    runtime?: Store | null,
-    zeroInitialize?: boolean,
-  ): Matrix<Typed<A>>
-  createFmallocArray<A extends Kind>(
-    type: A,
-    dim: number | readonly number[],
-    dimnames?: Dimnames | RtDim | null,
-    runtime?: Store | null,
-    zeroInitialize?: boolean,
-  ): NdArray<Typed<A>>
   createFmallocDataFrame(
     columns: Readonly<Record<string, ColumnInput>> | readonly ColumnInput[],
     options?: FrameOptions,
@@ -320,27 +432,10 @@ interface Later {
     columns: Readonly<Record<string, ColumnInput>> | readonly ColumnInput[] | DataFrame,
     options?: FrameOptions,
   ): DataFrame
-  asFmallocMatrix<T extends Type>(
-    x: Vector<T>,
-    nrow?: number | AsOptions | null,
-    ncol?: number | null,
-    dimnames?: Dimnames | null,
-    copy?: boolean,
-  ): Matrix<T>
-  asFmallocArray<T extends Type>(
-    x: Vector<T>,
-    dim?: readonly number[] | AsOptions | null,
-    dimnames?: Dimnames | null,
-    copy?: boolean,
-  ): NdArray<T>
 }
 
-export const createFmallocMatrix: Later['createFmallocMatrix'] = refusal('createFmallocMatrix', 'matrices')
-export const createFmallocArray: Later['createFmallocArray'] = refusal('createFmallocArray', 'arrays')
 export const createFmallocDataFrame: Later['createFmallocDataFrame'] = refusal(
   'createFmallocDataFrame',
   'data frames',
 )
 export const asFmallocDataFrame: Later['asFmallocDataFrame'] = refusal('asFmallocDataFrame', 'data frames')
-export const asFmallocMatrix: Later['asFmallocMatrix'] = refusal('asFmallocMatrix', 'matrices')
-export const asFmallocArray: Later['asFmallocArray'] = refusal('asFmallocArray', 'arrays')

@@ -1,18 +1,15 @@
 /**
- * Matrices, arrays, frames and lazy expressions: types in full, classes without instances. They come later; the file format
- * has their place. Their constructors refuse, so `x instanceof Matrix` is simply false.
+ * Frames and lazy expressions: types in full, a class without instances. They come later; the file format has their place. The constructor
+ * refuses, so `x instanceof DataFrame` is simply false.
  */
 import { fail } from './errors.js'
 import type {
   Arith,
   AsyncOptions,
   DataFrameRef,
-  Dimnames,
   Float,
   Index,
-  MarginOptions,
   NaRm,
-  Num,
   Operand,
   Plain,
   ResultOptions,
@@ -21,75 +18,14 @@ import type {
   Total,
   Type,
   TypeOf,
-  VectorRef,
 } from './types.js'
 import type { Store } from './store.js'
 import { refuseMethods } from './unsupported.js'
-import { Vector } from './vector.js'
+import type { Vector } from './vector.js'
 
 export type ColumnInput = Vector | Plain
 export type SchemaOf<I> = { readonly [K in keyof I & string]: TypeOf<I[K]> }
 export type Row<C extends Schema> = { [K in keyof C]: Scalar<C[K]> }
-type MatOptions = AsyncOptions & ResultOptions
-
-/** A column-major array of any rank. */
-export interface NdArray<T extends Type = Type> {
-  readonly dimnames: readonly (Vector<'character'> | null)[] | null
-  setDimnames(d: Dimnames | null): this
-  cell(at: readonly number[]): Scalar<T>
-  setCell(at: readonly number[], value: Scalar<T>): this
-  subset(index: readonly (Index | undefined)[], o?: ResultOptions & { drop?: boolean }): Vector<T>
-  rowSums(o?: MarginOptions): Vector<Float<T>>
-  rowSumsAsync(o?: MarginOptions & AsyncOptions): Promise<Vector<Float<T>>>
-  colSums(o?: MarginOptions): Vector<Float<T>>
-  colSumsAsync(o?: MarginOptions & AsyncOptions): Promise<Vector<Float<T>>>
-  rowMeans(o?: MarginOptions): Vector<Float<T>>
-  rowMeansAsync(o?: MarginOptions & AsyncOptions): Promise<Vector<Float<T>>>
-  colMeans(o?: MarginOptions): Vector<Float<T>>
-  colMeansAsync(o?: MarginOptions & AsyncOptions): Promise<Vector<Float<T>>>
-}
-export class NdArray<T extends Type = Type> extends Vector<T> {
-  override get dim(): readonly number[] {
-    return fail('UNSUPPORTED', 'arrays are not there yet')
-  }
-}
-
-/** A column-major matrix. */
-export interface Matrix<T extends Type = Type> {
-  readonly nrow: number
-  readonly ncol: number
-  get(i: number): Scalar<T>
-  get(i: number, j: number): Scalar<T>
-  set(i: number, value: Scalar<T>): this
-  set(index: Index, values: Plain | Vector<T> | Scalar<T>): this
-  set(i: number, j: number, value: Scalar<T>): this
-  // First, so that a second argument that is undefined means all columns.
-  select(rows: Index | undefined, cols: Index | undefined, o?: ResultOptions): Matrix<T>
-  select(index: Index, o?: ResultOptions): Vector<T>
-  column(j: number | string): Vector<T>
-  columns(start: number, end?: number): Matrix<T>
-  row(i: number | string): Vector<T>
-  transpose(o?: ResultOptions): Matrix<T>
-  matmul<B extends Vector<Num> | Plain>(b: B, o?: MatOptions): Matrix<Float<T, TypeOf<B>>>
-  matmulAsync<B extends Vector<Num> | Plain>(b: B, o?: MatOptions): Promise<Matrix<Float<T, TypeOf<B>>>>
-  crossprod(o?: MatOptions): Matrix<Float<T>>
-  crossprod<B extends Vector<Num>>(b: B, o?: MatOptions): Matrix<Float<T, B['type']>>
-  crossprodAsync(o?: MatOptions): Promise<Matrix<Float<T>>>
-  crossprodAsync<B extends Vector<Num>>(b: B, o?: MatOptions): Promise<Matrix<Float<T, B['type']>>>
-  tcrossprod(o?: MatOptions): Matrix<Float<T>>
-  tcrossprod<B extends Vector<Num>>(b: B, o?: MatOptions): Matrix<Float<T, B['type']>>
-  tcrossprodAsync(o?: MatOptions): Promise<Matrix<Float<T>>>
-  tcrossprodAsync<B extends Vector<Num>>(b: B, o?: MatOptions): Promise<Matrix<Float<T, B['type']>>>
-}
-export class Matrix<T extends Type = Type> extends NdArray<T> {
-  override get kind(): 'matrix' {
-    return 'matrix'
-  }
-  override get ref(): VectorRef<T, 'matrix'> {
-    return fail('UNSUPPORTED', 'matrices are not there yet')
-  }
-}
-
 /** Built by `x.lazy()`; nothing runs before evaluate or a summary. */
 export interface Expr<T extends Type = Type> {
   readonly exprType: T
@@ -145,17 +81,6 @@ export class DataFrame<out C extends Schema = Schema> {
   }
 }
 
-const MARGINS = ['rowSums', 'colSums', 'rowMeans', 'colMeans'].flatMap(name => [name, `${name}Async`])
-const PRODUCTS = ['matmul', 'crossprod', 'tcrossprod'].flatMap(name => [name, `${name}Async`])
-
-refuseMethods(NdArray.prototype, 'NdArray', {
-  arrays: ['setDimnames', 'cell', 'setCell', 'subset'],
-  'row and column reductions': MARGINS,
-})
-refuseMethods(Matrix.prototype, 'Matrix', {
-  matrices: ['column', 'columns', 'row', 'transpose'],
-  'matrix products': PRODUCTS,
-})
 refuseMethods(DataFrame.prototype, 'DataFrame', {
   'data frames': [
     'column',

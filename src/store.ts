@@ -4,8 +4,17 @@
  */
 import { inspect } from 'node:util'
 import { compactAsync, compactTo } from './compact.js'
-import { build, checkFree, checkName, checkNotBuilding, createVector, placeIn } from './create.js'
-import { checkLength, dtypeOf, parseType, RAW } from './dtype.js'
+import { shapedNow } from './adopt.js'
+import {
+  build,
+  checkFree,
+  checkName,
+  checkNotBuilding,
+  createShaped,
+  createVector,
+  placeIn,
+} from './create.js'
+import { checkLength, dtypeOf, KIND, parseType, RAW } from './dtype.js'
 import { fail, quietly, show } from './errors.js'
 import { facadeOf, handleOf, isStored } from './facade.js'
 import { Handle } from './handle.js'
@@ -15,7 +24,9 @@ import { createList, isList, type List } from './list.js'
 import { Space } from './memory.js'
 import { FACT, facts, native, type StoreFacts } from './native.js'
 import { checkFlag, checkKeys, checkPath } from './options.js'
-import type { ColumnInput, DataFrame, Matrix, NdArray, SchemaOf } from './shapes.js'
+import type { Matrix } from './matrix.js'
+import type { NdArray } from './ndarray.js'
+import type { ColumnInput, DataFrame, SchemaOf } from './shapes.js'
 import { tidy } from './tidy.js'
 import type {
   AllocationRecord,
@@ -49,21 +60,10 @@ export let makeStore: (space: Space, known: StoreFacts) => Store
 
 /** What this version lacks, in full types; bodies come from the table below. */
 export interface Store {
-  matrix<A extends Exclude<TypeName, 'list'>>(
-    type: A,
-    dim: readonly [number, number],
-    o?: CreateOptions & { values?: Plain | Vector; dimnames?: Dimnames },
-  ): Matrix<Canon<A>>
-  array<A extends Exclude<TypeName, 'list'>>(
-    type: A,
-    dim: readonly number[],
-    o?: CreateOptions & { values?: Plain | Vector; dimnames?: Dimnames },
-  ): NdArray<Canon<A>>
   dataFrame<I extends Readonly<Record<string, ColumnInput>>>(
     columns: I,
     o?: { name?: string; replace?: boolean; rowNames?: readonly string[] },
   ): DataFrame<SchemaOf<I>>
-  getMatrix<A extends Type = Type>(name: string, type?: A): Matrix<A>
   getDataFrame<C extends Schema = Schema>(name: string, schema?: C): DataFrame<C>
 }
 
@@ -173,6 +173,32 @@ export class Store {
     return createList(this, items, o, 'list')
   }
 
+  /**
+   * A committed column-major matrix of zeros, or of `values` converted as R's `as.*` do. Throws DIM for bad extents, values or dimnames of another
+   * number, and what {@link vector} throws; then nothing was made.
+   *
+   * @example
+   * store.matrix('numeric', [2, 3], { name: 'X', values: [1, 2, 3, 4, 5, 6], dimnames: [['a', 'b'], null] })
+   */
+  matrix<A extends Exclude<TypeName, 'list'>>(
+    type: A,
+    dim: readonly [number, number],
+    o?: CreateOptions & { values?: Plain | Vector; dimnames?: Dimnames },
+  ): Matrix<Canon<A>> {
+    const dtype = parseType(type)
+    return createShaped(this, dtype, KIND.matrix, dim, o, 'matrix') as Vector<Type> as Matrix<Canon<A>>
+  }
+
+  /** A committed column-major array of any rank; see {@link matrix}. Two extents make an array too, not a matrix. */
+  array<A extends Exclude<TypeName, 'list'>>(
+    type: A,
+    dim: readonly number[],
+    o?: CreateOptions & { values?: Plain | Vector; dimnames?: Dimnames },
+  ): NdArray<Canon<A>> {
+    const dtype = parseType(type)
+    return createShaped(this, dtype, KIND.array, dim, o, 'array') as Vector<Type> as NdArray<Canon<A>>
+  }
+
   /** File-backed memory for code that takes a buffer: the view of a temporary raw vector. Zeroed; freed with its last view. */
   allocate(nbytes: number): Uint8Array {
     const dtype = dtypeOf(RAW)
@@ -200,6 +226,13 @@ export class Store {
       fail('TYPE', `vector ${show(name)} is ${found.type}, not ${dtype.name}`, { name, type: found.type })
     }
     return found as Vector as Vector<A>
+  }
+
+  /** The matrix of this name; NOT_FOUND if there is none, TYPE if it is none or has another element type. */
+  getMatrix<A extends Type = Type>(name: string, type?: A): Matrix<A> {
+    const found = this.getVector(name, type)
+    if (found.kind !== 'matrix') fail('TYPE', `${show(name)} is no matrix but a ${found.kind}`, { name })
+    return found as Vector<Type> as Matrix<A>
   }
 
   /** The list of this name; NOT_FOUND if there is none, TYPE if it is none. */
@@ -271,7 +304,7 @@ export class Store {
   }
 
   #materialize(found: object | 1, name: string | null): Stored {
-    return found === 1 ? facadeOf(new Handle(this.#space, this, name)) : (found as Stored)
+    return found === 1 ? facadeOf(new Handle(this.#space, this, name)) : shapedNow(found as Stored)
   }
 
   // ---- durability, reports
@@ -439,7 +472,7 @@ export function getById(store: Store, id: number, generation: number, temporary:
   const found = temporary
     ? native.getTemporary(handle, id, generation)
     : native.getById(handle, id, generation)
-  return found === 1 ? facadeOf(new Handle(space, store, null)) : (found as Stored)
+  return found === 1 ? facadeOf(new Handle(space, store, null)) : shapedNow(found as Stored)
 }
 
 /** cleanupFmalloc: refuses new objects; the mapping goes with the last vector. */
@@ -459,6 +492,5 @@ export function runtimeInfo(store: Store): Diagnosis['runtime'] {
 }
 
 refuseMethods(Store.prototype, 'Store', {
-  'matrices and arrays': ['matrix', 'array', 'getMatrix'],
   'data frames': ['dataFrame', 'getDataFrame'],
 })

@@ -3,7 +3,9 @@
  * Every other module may import from it. R's names are the only names; 0-based everywhere; null is NA; lengths count elements.
  */
 import type { List } from './list.js'
-import type { Matrix, DataFrame, NdArray, Expr } from './shapes.js'
+import type { Matrix } from './matrix.js'
+import type { NdArray } from './ndarray.js'
+import type { DataFrame, Expr } from './shapes.js'
 import type { Store } from './store.js'
 import type { Vector } from './vector.js'
 

@@ -3,7 +3,16 @@
  * through the binding. It may touch handles, never store files. Subarrays and windows are Vectors over the same handle.
  */
 import { inspect } from 'node:util'
+import { KINDS } from './adopt.js'
 import { assign } from './assign.js'
+import {
+  attributable,
+  extrasOf,
+  readAttribute,
+  reshapeTo,
+  sameAttributes,
+  writeAttribute,
+} from './attributes.js'
 import { checkStart, fillWith, readInto, writeValues } from './bulk.js'
 import { build } from './create.js'
 import { CHARACTER, checkFixed, parseType, type Dtype } from './dtype.js'
@@ -11,13 +20,16 @@ import { fail, show } from './errors.js'
 import { Handle, TEMPORARY_ID, type State } from './handle.js'
 import { placeResult } from './home.js'
 import { inspectVector, summarize } from './inspect.js'
+import { applyExtras, checkNames, namesOf, type Extras } from './labels.js'
 import type { Lane } from './lane.js'
 import { destroyObject, keepObject } from './life.js'
 import { native } from './native.js'
 import { checkFlag, checkKeys, isGiven } from './options.js'
 import { OPERATIONS, type Elementwise, type Summaries } from './operations.js'
 import { exact, isRIndex } from './scalar.js'
-import type { Expr, Matrix, NdArray } from './shapes.js'
+import type { Matrix } from './matrix.js'
+import type { NdArray } from './ndarray.js'
+import type { Expr } from './shapes.js'
 import type { Store } from './store.js'
 import { checkText, checkTexts, readChunk, readTexts, TEXT_CHUNK, writeTexts } from './text.js'
 import type {
@@ -56,8 +68,20 @@ const ARRAY_MAX = 2 ** 27
 /** Elements of the longest toJSON. */
 const JSON_MAX = 1e6
 
+/** Where a subarray's names are: the part of the object (0 names, 2 + i dimnames of extent i) and the first one's position there. */
+export interface LabelPlace {
+  readonly role: number
+  readonly start: number
+}
+
 /** Makes a facade object over elements [start, start + length) of a handle. */
 export let makeVector: (handle: Handle, start: number, length: number) => Vector
+/** The same for a part whose names stand elsewhere than its elements do. */
+export let makeSubarray: (handle: Handle, start: number, length: number, labels: LabelPlace) => Vector
+/** Where the names of a part stand; undefined: where its elements do. */
+export let labelsOf: (v: Vector<never> | Vector) => LabelPlace | undefined
+/** Whether `v` is the object itself and no part of it. */
+export let isWhole: (v: Vector<never> | Vector) => boolean
 /** The insides of a vector, for the other modules of the facade. */
 export let partsOf: (v: Vector<never> | Vector) => Parts
 /** Whether `x` is a Vector of this package. Never throws. */
@@ -68,11 +92,6 @@ export interface Vector<T extends Type = Type> extends Elementwise, Summaries<T>
   select(index: Index, o?: ResultOptions): Vector<T>
   exclude(index: Index, o?: ResultOptions): Vector<T>
   replace<V extends Operand>(index: Index, values: V, o?: ResultOptions): Vector<Rise<T, TypeOf<V>>>
-  reshape(dim: readonly [number, number], dimnames?: Dimnames): Matrix<T>
-  reshape(dim: readonly number[], dimnames?: Dimnames): NdArray<T>
-  setNames(names: readonly (string | null)[] | Vector<'character'> | null): this
-  getAttribute(key: string): unknown
-  setAttribute(key: string, json: unknown): this
   lazy(): Expr<T>
   toArrow(): Promise<unknown>
 }
@@ -93,32 +112,38 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   readonly #handle: Handle
   readonly #start: number
   readonly #length: number
+  readonly #labels: LabelPlace | undefined
   /** The lane of the last access. */
   #lane: Lane | undefined
   /** All lanes of a vector longer than one. */
   #lanes: Lane[] | undefined
 
   /** Internal. */
-  protected constructor(handle: Handle, start: number, length: number) {
+  protected constructor(handle: Handle, start: number, length: number, labels?: LabelPlace) {
     if (!(handle instanceof Handle))
       fail('ARGUMENT', 'a Vector is not made by new: use store.vector(type, lengthOrValues)')
     this.#handle = handle
     this.#start = start
     this.#length = length
+    this.#labels = labels
     this.#lane = undefined
     this.#lanes = undefined
   }
 
   static {
     makeVector = (handle, start, length) => new Vector(handle, start, length)
+    makeSubarray = (handle, start, length, labels) => new Vector(handle, start, length, labels)
+    labelsOf = v => v.#labels
+    isWhole = v => v.#isWhole()
     partsOf = v => ({ handle: v.#handle, start: v.#start, length: v.#length })
     isVector = (x): x is Vector => typeof x === 'object' && x !== null && #handle in x
   }
 
   // ---- identity; none of these throws, also on a dead handle
 
+  /** 'vector', 'matrix' or 'array': what the object is now; a part of one is a vector. */
   get kind(): Shaped {
-    return 'vector'
+    return this.#isWhole() ? (KINDS[this.#handle.attributes.kind] ?? 'vector') : 'vector'
   }
   get type(): T {
     return this.#handle.dtype.name as Type as T
@@ -135,12 +160,16 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   get name(): string | null {
     return this.#isWhole() ? this.#handle.name : null
   }
-  /** R's names(). */
+  /**
+   * R's names(), or null. It shares: writing it changes the names. Those of a subarray are a subarray of the names, those of a matrix's
+   * column the row names. Dead as soon as other names are set.
+   */
   get names(): Vector<'character'> | null {
-    return null
+    return namesOf(this)
   }
+  /** Extents, or null: what the object is now, also where this handle is older than its shape. */
   get dim(): readonly number[] | null {
-    return null
+    return this.#isWhole() ? this.#handle.attributes.dim : null
   }
   /** null only for createMmapVector. */
   get store(): Store | null {
@@ -170,10 +199,10 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
       id,
       generation,
       temporary: id >= TEMPORARY_ID,
-      kind: 'vector',
+      kind: this.kind,
       type: this.type,
       length: this.#length,
-      dim: null,
+      dim: this.dim,
       start: this.#start,
     })
   }
@@ -263,6 +292,8 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
 
   #checkIndex(i: unknown): asserts i is number {
     if (isRIndex(i)) fail('UNSUPPORTED', 'an element by rIndex() is not there yet: use its position from 0')
+    if (typeof i === 'string' && this.names !== null)
+      fail('UNSUPPORTED', 'an element by name is not there yet: use its position from 0')
     if (typeof i !== 'number' || !Number.isInteger(i))
       fail('SUBSCRIPT', `an index must be a whole number, not ${show(i)}`)
     if (i >= 0 && i < this.#length) return
@@ -323,20 +354,23 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   subarray(start?: number, end?: number): Vector<T> {
     this.#handle.check()
     const { from, to } = relativeRange(start, end, this.#length, 'subarray')
-    return new Vector<T>(this.#handle, this.#start + from, to - from)
+    const labels = this.#labels && { role: this.#labels.role, start: this.#labels.start + from }
+    return new Vector<T>(this.#handle, this.#start + from, to - from, labels)
   }
 
-  /** A copy of a part, as Array.slice; a temporary unless named or kept. */
+  /** A copy of a part with its names, as Array.slice; a temporary unless named or kept. */
   slice(start?: number, end?: number, o?: ResultOptions): Vector<T> {
     this.#handle.check()
     const { from, to } = relativeRange(start, end, this.#length, 'slice')
-    return this.#copyTo(this.#handle.dtype, from, to - from, o, 'slice') as Vector<T>
+    const names = this.names?.subarray(from, to) ?? null
+    const extras = names === null ? undefined : { names }
+    return this.#copyTo(this.#handle.dtype, from, to - from, o, 'slice', extras) as Vector<T>
   }
 
-  /** A copy; a temporary unless named or kept. */
+  /** A copy with shape, names and attributes; a temporary unless named or kept. */
   copy(o?: ResultOptions): this {
     this.#handle.check()
-    return this.#copyTo(this.#handle.dtype, 0, this.#length, o, 'copy') as this
+    return this.#copyTo(this.#handle.dtype, 0, this.#length, o, 'copy', extrasOf(this as Vector)) as this
   }
 
   /** R's as.integer and so on: a converted copy; a temporary unless named or kept. Warns as R does. */
@@ -346,12 +380,20 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
     return this.#copyTo(dtype, 0, this.#length, o, `as(${dtype.name})`) as Vector<Type> as Vector<Canon<A>>
   }
 
-  #copyTo(dtype: Dtype, from: number, length: number, o: unknown, operation: string): Vector {
+  #copyTo(
+    dtype: Dtype,
+    from: number,
+    length: number,
+    o: unknown,
+    operation: string,
+    extras?: Extras,
+  ): Vector {
     const place = placeResult(this.#handle, o, operation)
     let mask = 0
-    const result = build(place, dtype, length, false, handle => {
+    const fill = (handle: Handle): void => {
       mask = native.copyRange(handle.token, 0, this.#handle.token, this.#start + from, length)
-    })
+    }
+    const result = build(place, dtype, length, false, fill, extras)
     warnMask(mask, operation)
     return result
   }
@@ -401,6 +443,57 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
       return this
     }
     fillWith(partsOf(this), exact(this.#handle.dtype.code, value))
+    return this
+  }
+
+  // ---- shape, names, attributes
+
+  /**
+   * Gives the object extents: two make a matrix, any other number an array. The elements are shared, nothing is copied; names go, and
+   * dimnames unless given, as with R's `dim<-`. Handles made before keep their class and gain `dim`; `store.get` gives the new one. Throws
+   * DIM where the product is not the length, ARGUMENT on a subarray, READ_ONLY; then nothing has changed.
+   *
+   * @example
+   * const X = store.vector('numeric', [1, 2, 3, 4, 5, 6], { name: 'X' }).reshape([2, 3])
+   * X.get(1, 2)   // 6
+   */
+  reshape(dim: readonly [number, number], dimnames?: Dimnames): Matrix<T>
+  reshape(dim: readonly number[], dimnames?: Dimnames): NdArray<T>
+  reshape(dim: readonly number[], dimnames?: Dimnames): NdArray<T> {
+    this.#handle.check()
+    checkWhole(this as Vector, 'reshaped')
+    return reshapeTo(this as Vector, dim, dimnames) as Vector<Type> as NdArray<T>
+  }
+
+  /**
+   * R's `names<-`: gives every element a name, copied; null removes them. Throws LENGTH for another number, TYPE and VALUE for what is no
+   * text, OTHER_STORE, ARGUMENT on a subarray, READ_ONLY; then nothing has changed.
+   */
+  setNames(names: readonly (string | null)[] | Vector<'character'> | null): this {
+    const store = attributable(this.#handle, 'setNames')
+    checkWhole(this as Vector, 'given names')
+    const given = checkNames(names, this.#length, this.#handle.space, 'setNames')
+    // R: the names of an array with one extent are its dimnames.
+    const isAlong = this.#handle.attributes.dim?.length === 1
+    applyExtras(this.#handle, store, isAlong ? { dimnames: given && [given] } : { names: given })
+    return this
+  }
+
+  /** Your attribute of this key, parsed from JSON, or undefined. It is kept in the file. A subarray has none. */
+  getAttribute(key: string): unknown {
+    return readAttribute(this as Vector, key)
+  }
+
+  /**
+   * Keeps a JSON value with the object, in the file; undefined or null removes it. Throws VALUE for what has no JSON form, ARGUMENT for a bad
+   * key (1 to 255 UTF-8 bytes) and on a subarray, TOO_LARGE above 512 KiB for all of an object's attributes, READ_ONLY.
+   *
+   * @example
+   * weight.setAttribute('unit', 'kg').getAttribute('unit')   // 'kg', also tomorrow
+   */
+  setAttribute(key: string, json: unknown): this {
+    checkWhole(this as Vector, 'given attributes')
+    writeAttribute(this as Vector, key, json)
     return this
   }
 
@@ -487,13 +580,14 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
     return inspectVector(this)
   }
 
-  /** Same type, length and elements; NA equals NA, NaN equals NaN, 0 equals -0. */
+  /** Same type, shape, names, attributes and elements; NA equals NA, NaN equals NaN, 0 equals -0. */
   equals(other: Vector): boolean {
     if (!isVector(other)) return fail('ARGUMENT', `equals: expected a Vector, not ${show(other)}`)
     const b = partsOf(other)
     this.#handle.check()
     b.handle.check()
     if (b.handle.dtype !== this.#handle.dtype || b.length !== this.#length) return false
+    if (!sameAttributes(this as Vector, other)) return false
     return native.equals(this.#handle.token, this.#start, b.handle.token, b.start, this.#length)
   }
 
@@ -502,7 +596,7 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   /** Commits a temporary, or names what is committed. Throws EXISTS for a taken name without `replace`. */
   keep(name?: string, o?: { replace?: boolean }): this {
     this.#handle.check()
-    this.#checkWhole('kept')
+    checkWhole(this as Vector, 'kept')
     keepObject(this.#handle, name, o)
     return this
   }
@@ -521,7 +615,7 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
    */
   seal(): this {
     this.#handle.check()
-    this.#checkWhole('sealed')
+    checkWhole(this as Vector, 'sealed')
     if (this.#handle.store === null) fail('UNSUPPORTED', 'seal: a plain file is no store; make it read-only')
     this.#handle.seal()
     return this
@@ -575,28 +669,29 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
    */
   destroy(o?: { unsafe?: boolean }): boolean {
     const unsafe = checkFlag(checkKeys(o, ['unsafe'], 'destroy')['unsafe'], false, 'unsafe')
-    this.#checkWhole('destroyed')
+    checkWhole(this as Vector, 'destroyed')
     return destroyObject(this.#handle, unsafe)
   }
 
   #isWhole(): boolean {
-    return this.#length === this.#handle.length
+    return this.#length === this.#handle.length && this.#labels === undefined
   }
+}
 
-  #checkWhole(verb: string): void {
-    if (!this.#isWhole()) {
-      fail(
-        'ARGUMENT',
-        `a subarray shares its vector's elements and cannot be ${verb} alone: use the vector, or copy() it first`,
-      )
-    }
+/** Refuses what only the object itself can be. */
+export function checkWhole(v: Vector, verb: string): void {
+  if (!isWhole(v)) {
+    fail(
+      'ARGUMENT',
+      `a subarray shares its vector's elements and cannot be ${verb} alone: use the vector, or copy() it first`,
+    )
   }
 }
 
 const ADVICE: readonly string[] = ['sequential', 'random', 'willneed', 'dontneed']
 
 /** Start and end as Array.slice reads them: negative from the end, truncated, clamped. */
-function relativeRange(
+export function relativeRange(
   start: unknown,
   end: unknown,
   length: number,
@@ -633,8 +728,6 @@ Object.defineProperty(Vector.prototype, '0', {
 refuseMethods(Vector.prototype, 'Vector', OPERATIONS)
 refuseMethods(Vector.prototype, 'Vector', {
   'subsetting; use slice(), windows() or a loop over view()': ['select', 'exclude', 'replace'],
-  'matrices and arrays': ['reshape'],
-  attributes: ['setNames', 'getAttribute', 'setAttribute'],
   'lazy expressions': ['lazy'],
   Arrow: ['toArrow'],
 })
