@@ -2,6 +2,7 @@
 
 mod common;
 
+use common::images::Random;
 use common::{BOOT, assert_code, assert_whole, booted, folder, open, read_only};
 use rfmalloc_core::{Code, Dtype, Handle, Mode, OpenOptions, Store, Strings, Vector};
 
@@ -136,4 +137,267 @@ fn what_is_no_string_or_out_of_bounds_is_refused() {
     assert!(store.destroy(handle(&v), false).unwrap());
     assert_code(v.string(0), Code::Destroyed);
     assert_code(v.set_string(0, None), Code::Destroyed);
+}
+
+// ---- random work against a plain list
+
+const WORDS: [&str; 8] = [
+    "",
+    "NA",
+    "b",
+    "exactly twelv",
+    "twelve bytes",
+    "ein Wörterbuch",
+    "😀😀😀",
+    "a rather long text, to be told from the others",
+];
+
+fn random_text(random: &mut Random) -> Option<String> {
+    match random.below(12) {
+        0 => None,
+        1 => Some("x".repeat(random.below(3000) as usize)),
+        k => Some(format!("{}{}", WORDS[k as usize % 8], random.below(100))),
+    }
+}
+
+#[test]
+fn random_work_is_that_of_a_plain_list() {
+    for seed in 0..6 {
+        let dir = folder();
+        let path = dir.path().join("a.fm");
+        let mut random = Random(seed);
+        let n = 1 + random.below(300);
+        let mut wanted: Vec<Option<String>> = (0..n).map(|_| random_text(&mut random)).collect();
+        let mut store = open(&path, &booted(BOOT));
+        let mut gap = common::create(&store, None, 1, 5000);
+        let mut v = make(&store, &borrowed(&wanted), Some("v"));
+        for step in 0..120 {
+            let i = random.below(n);
+            let m = 1 + random.below(n - i);
+            match random.below(10) {
+                0..=3 => {
+                    wanted[i as usize] = random_text(&mut random);
+                    v.set_string(i, wanted[i as usize].as_deref()).unwrap();
+                }
+                4..=5 => {
+                    let list: Vec<_> = (0..m).map(|_| random_text(&mut random)).collect();
+                    v.write_strings(i, &borrowed(&list).into_iter().collect()).unwrap();
+                    wanted.splice(i as usize..(i + m) as usize, list);
+                }
+                6 => {
+                    let text = random_text(&mut random);
+                    v.fill_strings(i, i + m, text.as_deref()).unwrap();
+                    wanted[i as usize..(i + m) as usize].fill(text);
+                }
+                7 => {
+                    let from = random.below(n - m + 1);
+                    v.copy_from(i, &v, from, m).unwrap();
+                    let moved = wanted[from as usize..(from + m) as usize].to_vec();
+                    wanted.splice(i as usize..(i + m) as usize, moved);
+                }
+                8 => {
+                    assert!(store.destroy(&gap, true).unwrap());
+                    store.compact(&mut |_, _| true).unwrap();
+                    gap = common::create(&store, None, 1, 5000);
+                }
+                _ => {
+                    // A kill, or a close.
+                    if random.below(2) == 0 {
+                        store.sync().unwrap();
+                        let copy = common::copy(store.path(), &dir.path().join(format!("{step}.fm")));
+                        drop(v);
+                        store = open(&copy, &booted(BOOT));
+                    } else {
+                        drop(v);
+                        store.close().unwrap();
+                        store = open(store.path(), &booted(BOOT));
+                    }
+                    gap = store.open_id(0, 1).unwrap_or_else(|_| common::create(&store, None, 1, 5000));
+                    v = found(&store, "v");
+                }
+            }
+            if step % 10 == 0 {
+                assert_same(&v, &wanted, &format!("seed {seed}, step {step}"));
+                assert_text(&store);
+            }
+        }
+        assert_same(&v, &wanted, &format!("seed {seed}"));
+        assert_text(&store);
+    }
+}
+
+/// Names the first string that differs: all of them would fill screens.
+#[track_caller]
+fn assert_same(v: &Vector, wanted: &[Option<String>], when: &str) {
+    let found = all(v);
+    assert_eq!(found.len(), wanted.len());
+    if let Some(i) = (0..wanted.len()).find(|i| found[*i] != wanted[*i]) {
+        panic!("{when}: element {i} is {:?}, not {:?}", found[i], wanted[i]);
+    }
+}
+
+/// Verify finds nothing, every string looked at.
+fn assert_text(store: &Store) {
+    let faults = store.verify_payloads().unwrap().faults;
+    assert!(faults.is_empty(), "{faults:?}");
+}
+
+// ---- seal, copies
+
+#[test]
+fn a_seal_covers_the_heap_and_a_copy_has_it() {
+    let dir = folder();
+    let path = dir.path().join("a.fm");
+    let store = open(&path, &booted(BOOT));
+    let items = kinds();
+    let v = make(&store, &borrowed(&items), Some("v"));
+    v.set_string(0, Some("another buffer of the heap is made for this text")).unwrap();
+    v.set_string(0, Some("")).unwrap();
+    let Vector::Object(mut h) = v else { panic!() };
+    store.seal(&mut h).unwrap();
+    let v = Vector::Object(h);
+    assert_code(v.set_string(0, None), Code::Sealed);
+    assert_code(v.fill_strings(0, 1, Some("a text that would go to the heap")), Code::Sealed);
+    assert_text(&store);
+    let to = dir.path().join("b.fm");
+    assert!(store.compact_to(&to, &mut |_, _| true).unwrap());
+    drop(v);
+    store.close().unwrap();
+    for path in [&path, &to] {
+        let store = open(path, &read_only(BOOT));
+        assert_eq!(all(&found(&store, "v")), items);
+        assert_text(&store);
+        store.close().unwrap();
+        // Any byte of the heap that changes is noticed.
+        let whole = common::file_bytes(path);
+        let at = whole.windows(20).position(|w| w == b"long long long long ").unwrap();
+        common::patch(path, at as u64 + 5000, b"L");
+        let store = open(path, &read_only(BOOT));
+        let faults = store.verify_payloads().unwrap().faults;
+        assert!(faults.iter().any(|f| f.place == "payload"), "{faults:?}");
+    }
+}
+
+// ---- threads
+
+/// Writers of several threads on the same elements, and readers of them: what is read was written, by somebody, whole.
+#[test]
+fn no_thread_ever_reads_what_nobody_wrote() {
+    let dir = folder();
+    let path = dir.path().join("a.fm");
+    let store = open(&path, &booted(BOOT));
+    let n = 40;
+    let empty: Vec<Option<String>> = vec![Some(String::new()); n];
+    drop(make(&store, &borrowed(&empty), Some("v")));
+    // Each text tells who wrote it, and its end says the same as its start.
+    let text = |t: u32, k: u32| {
+        let word = format!("{t}.{k}");
+        match k % 4 {
+            0 => Some(format!("{word}:{word}")),
+            1 => Some(word),
+            2 => None,
+            _ => Some(format!("{word}{}{word}", "-".repeat(k as usize % 700))),
+        }
+    };
+    let is_whole = |s: &str| {
+        let word: String = s.chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+        s.is_empty() || (!word.is_empty() && s.ends_with(&word))
+    };
+    std::thread::scope(|s| {
+        for t in 0..3 {
+            let (path, text) = (&path, &text);
+            s.spawn(move || {
+                let store = open(path, &booted(BOOT));
+                let v = found(&store, "v");
+                for k in 0..1500 {
+                    let i = u64::from(k * 7 + t) % 40;
+                    if k % 50 == 0 {
+                        let list: Vec<_> = (0..10).map(|j| text(t, k + j)).collect();
+                        v.write_strings(i.min(30), &borrowed(&list).into_iter().collect()).unwrap();
+                    } else {
+                        v.set_string(i, text(t, k).as_deref()).unwrap();
+                    }
+                }
+            });
+        }
+        for _ in 0..2 {
+            s.spawn(|| {
+                let store = open(&path, &booted(BOOT));
+                let v = found(&store, "v");
+                for _ in 0..400 {
+                    let list = v.strings(0, n as u64, u64::MAX).unwrap();
+                    for i in 0..n {
+                        assert!(list.get(i).is_none_or(is_whole), "{:?}", list.get(i));
+                    }
+                }
+            });
+        }
+        s.spawn(|| {
+            let store = open(&path, &booted(BOOT));
+            for _ in 0..20 {
+                assert_text(&store);
+                store.sync().unwrap();
+            }
+        });
+    });
+    assert_text(&store);
+    let before = all(&found(&store, "v"));
+    store.close().unwrap();
+    assert_eq!(all(&found(&open(&path, &booted(BOOT)), "v")), before);
+}
+
+// ---- damage
+
+/// Every bit of every view, of the heap's parts and of what names them: an error that says where, or the string that was written.
+#[test]
+fn every_flipped_bit_is_an_error_or_harmless() {
+    let dir = folder();
+    let path = dir.path().join("a.fm");
+    let items = vec![
+        None,
+        Some("inline".to_owned()),
+        Some("a text that stands in the heap".to_owned()),
+        Some("zwölf Bytes und einige mehr: ä€😀".to_owned()),
+    ];
+    let store = open(&path, &booted(BOOT));
+    let v = make(&store, &borrowed(&items), Some("v"));
+    let off = handle(&v).facts().off;
+    drop(v);
+    store.close().unwrap();
+    let good = common::file_bytes(&path);
+    let heap = good.windows(16).position(|w| w == b"<NA of rfmalloc>").unwrap() as u64;
+    let mut found_in = [0u32; 2];
+    for (part, from, nbytes) in [(0, off, 64), (1, heap, 96)] {
+        for bit in 0..8 * nbytes {
+            let at = from + bit / 8;
+            common::patch(&path, at, &[good[at as usize] ^ 1 << (bit % 8)]);
+            let store = open(&path, &read_only(BOOT));
+            let v = found(&store, "v");
+            for (i, text) in (0..).zip(&items) {
+                match v.string(i) {
+                    Ok(s) => {
+                        // A bit of a text is the text's: no checksum stands over what may be written in place.
+                        let is_text =
+                            s.as_ref().is_some_and(|s| text.as_ref().is_some_and(|t| s.len() == t.len()))
+                                || (part == 0 && s.is_some());
+                        assert!(s == *text || is_text, "bit {bit} of {part}: {s:?} for {text:?}");
+                    }
+                    Err(e) => {
+                        assert_eq!(e.code(), Code::Corrupt, "{e}");
+                        assert!(e.details().iter().any(|(key, _)| *key == "offset"), "{e}");
+                        found_in[part] += 1;
+                        let faults = store.verify_payloads().unwrap().faults;
+                        assert!(
+                            faults.iter().any(|f| f.place == "payload" && f.off == off + 16 * i),
+                            "{faults:?}"
+                        );
+                    }
+                }
+            }
+            drop(v);
+            drop(store);
+            common::patch(&path, at, &[good[at as usize]]);
+        }
+    }
+    assert!(found_in[0] > 200 && found_in[1] > 60, "{found_in:?}");
 }

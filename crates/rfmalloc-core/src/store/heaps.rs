@@ -5,15 +5,17 @@
 //! the disk may be older than the one in memory, and finds its text all the same. That is why the views get a barrier before the used
 //! bytes are derived from them: behind what they name nothing durable stands then.
 
-use super::attributes::{Attrs, Child, VECTOR};
+use super::attributes::{Child, VECTOR};
 use super::change::Attributes;
 use super::handle::{Handle, Operation};
 use super::objects::{Fate, Object};
 use super::{Inner, Shared};
 use crate::dtype::Dtype;
 use crate::error::{Code, Error, Result};
+use crate::format::aux::Key;
 use crate::format::{Extent, PAGE_ALIGN, UNIT};
-use crate::region::Span;
+use crate::region::{Region, Span};
+use crate::resolve::Live;
 use crate::strings::view::{self, NA_RUN, Text, View};
 use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
@@ -33,6 +35,21 @@ pub(crate) struct Buffer {
     pub(crate) nbytes: u64,
     /// Nothing more is written into it.
     is_sealed: bool,
+}
+
+/// The buffers of one heap, as they lay when somebody looked.
+#[derive(Clone)]
+pub(crate) struct Buffers {
+    list: Vec<Buffer>,
+    region: Arc<Region>,
+}
+
+impl Buffers {
+    /// The bytes where a long string stands; `None`: beyond its buffer, or there is none.
+    pub(crate) fn place(&self, long: view::Long) -> Option<Span> {
+        let buffer = self.list.get(long.buffer as usize).filter(|b| long.end() <= b.nbytes)?;
+        Some(self.region.span(buffer.off + u64::from(long.off), u64::from(long.nbytes)))
+    }
 }
 
 /// What is known of an open vector's heap.
@@ -69,14 +86,10 @@ impl Inner {
         let o = self.objects.get(handle.key, handle.serial).ok_or(gone)?;
         let stamp = o.cell.value;
         if o.text.as_ref().is_none_or(|heap| heap.stamp != stamp) {
-            let children = match record {
-                Some(idx) => Attrs::of(&self.read_aux(&self.live(idx)?)?).heap,
-                None => o.attrs.heap.clone(),
+            let buffers = match record {
+                Some(idx) => self.record_buffers(idx, &self.read_aux(&self.live(idx)?)?.heap)?.list,
+                None => self.memory_buffers(handle)?,
             };
-            let buffers = children
-                .into_iter()
-                .map(|child| self.buffer(handle, record, child))
-                .collect::<Result<Vec<_>>>()?;
             if let Some(o) = self.objects.get(handle.key, handle.serial) {
                 let known = o.text.take().filter(|known| known.buffers.len() == buffers.len());
                 let nothing_yet = (record.is_none() && buffers.is_empty()).then_some(0);
@@ -88,29 +101,33 @@ impl Inner {
         heap.ok_or_else(|| handle.destroyed_error())
     }
 
-    fn buffer(&mut self, owner: &Handle, record: Option<u32>, child: Child) -> Result<Buffer> {
-        let (off, nbytes, is_sealed) = match child {
-            Child::Open(key, serial) => {
-                let o = self.objects.get(key, serial).ok_or_else(|| owner.destroyed_error())?;
-                (o.payload.off, o.len, false)
-            }
-            Child::Record((id, generation)) => {
-                let idx = record.unwrap_or(id);
-                let missing = "attributes: name a heap that is not there";
-                let live = self.record(id)?.filter(|l| {
-                    l.head.generation == generation
-                        && l.head.owner_id == idx
-                        && l.head.dtype == Dtype::Raw.code()
-                });
-                let live = live.ok_or_else(|| self.damaged(idx, missing))?;
-                (live.body.payload.off, live.body.len, live.body.is_sealed())
-            }
+    /// The buffers of a temporary's heap.
+    fn memory_buffers(&mut self, handle: &Handle) -> Result<Vec<Buffer>> {
+        let children = self.attrs_of(handle)?.heap;
+        let buffer = |(key, serial)| {
+            let o = self.objects.get(key, serial).ok_or_else(|| handle.destroyed_error())?;
+            Ok(Buffer { off: o.payload.off, nbytes: o.len, is_sealed: false })
         };
-        if nbytes > MOST {
-            let what = "attributes: name a heap longer than 2 GiB";
-            return Err(self.damaged(record.unwrap_or_default(), what));
-        }
-        Ok(Buffer { off, nbytes, is_sealed })
+        children.iter().filter_map(Child::open).map(buffer).collect()
+    }
+
+    /// The record of one buffer of a vector's heap, if it is there and of the right kind.
+    pub(super) fn heap_record(&self, owner: u32, key: Key) -> Result<Option<Live>> {
+        let is_buffer = |l: &Live| {
+            l.head.generation == key.1 && l.head.owner_id == owner && l.head.dtype == Dtype::Raw.code()
+        };
+        Ok(self.record(key.0)?.filter(is_buffer).filter(|l| l.body.len <= MOST))
+    }
+
+    /// The buffers of a record's heap.
+    pub(super) fn record_buffers(&self, idx: u32, heap: &[Key]) -> Result<Buffers> {
+        let list = heap.iter().map(|key| match self.heap_record(idx, *key)? {
+            Some(l) => {
+                Ok(Buffer { off: l.body.payload.off, nbytes: l.body.len, is_sealed: l.body.is_sealed() })
+            }
+            None => Err(self.damaged(idx, "attributes: name a heap that is not there")),
+        });
+        Ok(Buffers { list: list.collect::<Result<_>>()?, region: Arc::clone(&self.region) })
     }
 
     /// Whoever copies one of the buffers elsewhere has to do it again: somebody is about to write into them.
@@ -272,7 +289,7 @@ pub(crate) fn for_views(span: Span, mut f: impl FnMut(u64, &[View])) {
 pub(crate) struct TextAccess<'a> {
     handle: &'a Handle,
     operation: Operation,
-    buffers: Vec<Buffer>,
+    buffers: Buffers,
 }
 
 impl Handle {
@@ -287,8 +304,9 @@ impl Handle {
         // Declared before the guard of the mutex, so that it is dropped after it: ending an operation takes the mutex.
         let operation = if to_write { self.begin_writing()? } else { self.begin()? };
         let mut inner = self.shared.lock_open_for_elements()?;
-        let buffers = inner.heap_of(self)?.buffers.clone();
+        let list = inner.heap_of(self)?.buffers.clone();
         drop(inner);
+        let buffers = Buffers { list, region: Arc::clone(&self.shared.seam.region) };
         Ok(TextAccess { handle: self, operation, buffers })
     }
 }
@@ -299,17 +317,15 @@ impl TextAccess<'_> {
         self.operation.span()
     }
 
-    /// The bytes where a long string stands, and their offset in the file; `None`: beyond its buffer, or there is none.
-    pub(crate) fn place(&self, long: view::Long) -> Option<(Span, u64)> {
-        let buffer = self.buffers.get(long.buffer as usize).filter(|b| long.end() <= b.nbytes)?;
-        let off = buffer.off + u64::from(long.off);
-        Some((self.handle.shared.seam.region.span(off, u64::from(long.nbytes)), off))
+    /// The heap's buffers.
+    pub(crate) fn buffers(&self) -> &Buffers {
+        &self.buffers
     }
 
     /// The view of an element as it stands while nobody writes; what is known of the heap is up to date afterwards.
     pub(crate) fn read_again(&mut self, i: u64) -> Result<View> {
         let mut inner = self.handle.shared.lock_open_for_elements()?;
-        self.buffers.clone_from(&inner.heap_of(self.handle)?.buffers);
+        self.buffers.list.clone_from(&inner.heap_of(self.handle)?.buffers);
         let mut view = [view::EMPTY];
         self.views().read_words(16 * i, &mut view);
         Ok(view[0])
@@ -318,7 +334,7 @@ impl TextAccess<'_> {
     /// `IO` if views `[start, start+n)`, just read, or anything in the heap is lost.
     pub(crate) fn check_views(&self, start: u64, n: u64) -> Result<()> {
         self.operation.check(16 * start, 16 * n)?;
-        self.buffers.iter().try_for_each(|b| self.handle.shared.seam.loss.check_range(b.off, b.nbytes))
+        self.buffers.list.iter().try_for_each(|b| self.handle.shared.seam.loss.check_range(b.off, b.nbytes))
     }
 
     /// The error for element `i`, of which nothing makes a string.
@@ -348,7 +364,7 @@ impl TextAccess<'_> {
 
     /// Makes sure that there is a first buffer, at which NA points.
     pub(crate) fn claim_na(&mut self) -> Result<()> {
-        if self.buffers.is_empty() {
+        if self.buffers.list.is_empty() {
             self.claim(0, false)?;
         }
         Ok(())

@@ -30,7 +30,7 @@
 //! | `seal` | elements immutable from now on, with checksums |
 //! | `reset`, `usage` | a store emptied; where its bytes are |
 //! | `report` | allocations, info, summary |
-//! | `verify` | every check there is, changing nothing |
+//! | `verify`, `verify_text` | every check there is, changing nothing |
 //!
 //! Locking: one mutex (`Shared::inner`) over catalog, map, objects and superblock. It is never held during a whole-file sync except when
 //! a full disk forces one. The registry's lock is taken before it, never after.
@@ -67,6 +67,7 @@ mod tree;
 mod upkeep;
 mod usage;
 mod verify;
+mod verify_text;
 
 pub use attributes::{ARRAY, Attributes, Change, FRAME, LIST, MATRIX, Role, VECTOR};
 pub use background::sync_all_stores;
@@ -83,7 +84,7 @@ pub use usage::Usage;
 pub use verify::{Fault, VerifyReport, VerifyStep};
 
 pub(crate) use handle::Operation;
-pub(crate) use heaps::{TextAccess, for_views};
+pub(crate) use heaps::{Buffers, TextAccess, for_views};
 
 use crate::catalog::Catalog;
 use crate::error::{Code, Error, Result};

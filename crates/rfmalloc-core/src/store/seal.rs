@@ -9,6 +9,7 @@ use super::handle::Handle;
 use super::objects::Elements;
 use super::{Inner, Mode, Operation, Shared, Store};
 use crate::error::{Code, Error, Result};
+use crate::format::Extent;
 use crate::format::aux::SEAL_BLOCK;
 use crate::seam::Seam;
 use std::os::unix::fs::FileExt;
@@ -26,6 +27,11 @@ impl Store {
         self.check_ours(handle)?;
         if let Some(sealing) = Sealing::start(sh, handle)? {
             if sh.mode == Mode::Persistent {
+                // Rule 25: parts first. Only who writes strings writes into their heap, and that has ended.
+                for (idx, payload) in sealing.open_heap()? {
+                    let checksums = checksums(&sh.seam, payload.off, payload.nbytes)?;
+                    self.with_space(|| sealing.commit_part(idx, &checksums))?;
+                }
                 let checksums = checksums(&sh.seam, sealing.operation.off(), handle.facts.nbytes)?;
                 self.with_space(|| sealing.commit(&checksums))?;
             }
@@ -97,6 +103,36 @@ impl Sealing {
         o.cell.renew();
         let operation = handle.target().begin_in(sh, &mut inner, |_| Ok(()))?;
         Ok(Some(Self { shared: Arc::clone(sh), key: handle.key, serial: handle.serial, operation }))
+    }
+
+    /// The buffers of a string heap that are not sealed yet: slot and bytes.
+    fn open_heap(&self) -> Result<Vec<(u32, Extent)>> {
+        let inner = self.shared.lock_open()?;
+        let record =
+            inner.objects.slab.get(self.key as usize).and_then(Option::as_ref).and_then(|o| o.record);
+        let Some(idx) = record else { return Ok(Vec::new()) };
+        let mut list = Vec::new();
+        for key in inner.read_aux(&inner.live(idx)?)?.heap {
+            let live = inner.heap_record(idx, key)?;
+            let live = live.ok_or_else(|| inner.damaged(idx, "attributes: name a heap that is not there"))?;
+            if !live.body.is_sealed() {
+                list.push((key.0, Extent { off: live.body.payload.off, nbytes: live.body.len }));
+            }
+        }
+        Ok(list)
+    }
+
+    /// Rule 8 for one buffer of a string heap.
+    fn commit_part(&self, idx: u32, checksums: &[u8]) -> Result<()> {
+        let mut inner = self.shared.lock_open()?;
+        self.shared.check_writable(&inner)?;
+        inner.change(&self.shared, idx, &Attributes::Seal(checksums))?;
+        if let Some(key) = inner.objects.by_record.get(&idx).copied()
+            && let Some(Some(o)) = inner.objects.slab.get_mut(key as usize)
+        {
+            o.elements = Elements::Sealed;
+        }
+        Ok(())
     }
 
     /// Rule 8: the record changes; the state word is stored last.

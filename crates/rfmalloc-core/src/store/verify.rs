@@ -1,12 +1,13 @@
 //! Verify: every check there is, over the whole store, changing nothing.
 //!
 //! Superblock copies, segment headers, words and slots, attributes, names, overlaps, the free-space map's own invariants, and (when asked
-//! for) the payloads of sealed objects. The bytes are read from the file, not from the mapping, so stores through a read-only mapping are
+//! for) the payloads of sealed objects and all text (`verify_text`). The bytes are read from the file, not from the mapping, so stores through a read-only mapping are
 //! not mistaken for damage. Records are looked at in batches and payloads without the store mutex, so work goes on meanwhile; what is
 //! found by comparing records (names, overlaps) is compared again, or found, in one go.
 
 use super::find::payload_nbytes;
 use super::{Inner, Mode, Shared, Store};
+use crate::dtype::Dtype;
 use crate::error::{Code, Detail, Error, Result};
 use crate::format::aux::{SEAL_BLOCK, Seal};
 use crate::format::slot::{self, Slot};
@@ -49,7 +50,7 @@ pub enum VerifyStep {
 }
 
 /// Told how far the work is; false stops it.
-type Watch<'a> = &'a mut dyn FnMut(VerifyStep) -> bool;
+pub(super) type Watch<'a> = &'a mut dyn FnMut(VerifyStep) -> bool;
 
 /// A report lists this many faults; one more says that there are others.
 const MOST_FAULTS: usize = 10_000;
@@ -65,7 +66,7 @@ impl Store {
         self.for_work()?.verify(false, &mut |_| true)
     }
 
-    /// [`Store::verify`], and with `payloads` also the elements of sealed objects against their checksums.
+    /// [`Store::verify`], and with `payloads` also the elements of sealed objects against their checksums, and every string.
     ///
     /// # Errors
     /// As [`Store::verify`].
@@ -76,12 +77,15 @@ impl Store {
 
 /// What the passes hand on.
 #[derive(Default)]
-struct Pass {
-    report: VerifyReport,
+pub(super) struct Pass {
+    pub(super) report: VerifyReport,
     names: HashMap<String, u32>,
     /// Sealed records: slot and generation.
     sealed: Vec<(u32, u32)>,
     sealed_bytes: u64,
+    /// Character vectors, and the bytes of their elements.
+    pub(super) texts: Vec<(u32, u32)>,
+    pub(super) text_bytes: u64,
 }
 
 impl Shared {
@@ -113,6 +117,7 @@ impl Shared {
         }
         if payloads {
             self.verify_payloads(&mut pass, watch)?;
+            self.verify_texts(&mut pass, watch)?;
         }
         self.seam.loss.check()?;
         Ok(pass.report)
@@ -203,12 +208,12 @@ impl Shared {
 }
 
 /// The caller who stopped the work is not waiting for this error.
-fn proceed(goes_on: bool) -> Result<()> {
+pub(super) fn proceed(goes_on: bool) -> Result<()> {
     if goes_on { Ok(()) } else { Err(Error::new(Code::Closed, "the check was stopped")) }
 }
 
 impl VerifyReport {
-    fn push(&mut self, place: &'static str, off: u64, what: impl Into<String>, id: Option<u32>) {
+    pub(super) fn push(&mut self, place: &'static str, off: u64, what: impl Into<String>, id: Option<u32>) {
         let what = match self.faults.len() {
             n if n < MOST_FAULTS => what.into(),
             MOST_FAULTS => format!("more than {MOST_FAULTS} faults: the others are not listed"),
@@ -280,6 +285,11 @@ impl Inner {
             } else {
                 pass.report.push("record", off, "the seal's checksums: wrong checksum", Some(idx));
             }
+        }
+        if live.head.dtype == Dtype::Character.code() {
+            pass.texts.push((idx, live.head.generation));
+            pass.text_bytes += payload_nbytes(live);
+            self.verify_heap(live, &aux.heap, slot_off, &mut pass.report);
         }
         let me = (idx, live.head.generation);
         for child in aux.children().filter(|child| !self.is_child(*child, me)) {

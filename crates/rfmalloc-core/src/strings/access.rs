@@ -4,7 +4,7 @@ use super::list::Strings;
 use super::view::{self, INLINE, Long, Text, View};
 use crate::elements::Vector;
 use crate::error::{Code, Error, Result};
-use crate::store::{TextAccess, for_views};
+use crate::store::{Buffers, TextAccess, for_views};
 use std::sync::atomic::{Ordering, fence};
 
 /// Bytes of text written with one claim: well below a buffer's longest.
@@ -117,7 +117,7 @@ pub(super) fn read(
             if is_full || done.is_err() {
                 return;
             }
-            if push(access, view, out).is_err() {
+            if push(access.buffers(), view, out).is_err() {
                 done = push_again(access, i, out);
             }
         }
@@ -131,12 +131,16 @@ pub(super) fn read(
 }
 
 /// Adds the string of a view. The error: why there is none, in words.
-fn push(access: &TextAccess<'_>, view: &View, out: &mut Strings) -> std::result::Result<(), &'static str> {
+pub(crate) fn push(
+    buffers: &Buffers,
+    view: &View,
+    out: &mut Strings,
+) -> std::result::Result<(), &'static str> {
     match view::decode(view)? {
         Text::Na => out.push_na(),
         Text::Inline(bytes, n) => out.push_bytes(&bytes[..n]),
         Text::Long(long) => {
-            let (span, _) = access.place(long).ok_or("view: points beyond the vector's heap")?;
+            let span = buffers.place(long).ok_or("view: points beyond the vector's heap")?;
             out.push_from(span, long)?;
         }
     }
@@ -146,5 +150,5 @@ fn push(access: &TextAccess<'_>, view: &View, out: &mut Strings) -> std::result:
 /// The same for an element whose view could not be, as it stands while nobody writes.
 fn push_again(access: &mut TextAccess<'_>, i: u64, out: &mut Strings) -> Result<()> {
     let view = access.read_again(i)?;
-    push(access, &view, out).map_err(|what| access.damaged(i, what))
+    push(access.buffers(), &view, out).map_err(|what| access.damaged(i, what))
 }

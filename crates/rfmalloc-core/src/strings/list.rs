@@ -22,6 +22,12 @@ impl Strings {
         Self::default()
     }
 
+    /// Forgets all of them, but not the memory.
+    pub(crate) fn clear(&mut self) {
+        self.bytes.clear();
+        self.ends.clear();
+    }
+
     /// Strings there are.
     pub fn len(&self) -> usize {
         self.ends.len()

@@ -17,4 +17,5 @@ mod list;
 mod ranges;
 pub(crate) mod view;
 
+pub(crate) use access::push;
 pub use list::Strings;
