@@ -147,6 +147,35 @@ impl Inner {
             }
         }
         self.picture.choices = choices;
+        self.keep_families(end);
+    }
+
+    /// A version counts beside rule 1 only with all the parts it names, and a part's death only if nobody who counts names the part (rule 25).
+    /// What was wanted of the others is given up, one after the other, until it is so.
+    fn keep_families(&mut self, end: u32) {
+        loop {
+            let mut given_up = Vec::new();
+            self.catalog.scan(end, |idx, _| {
+                let Ok(Some(live)) = self.record(idx) else { return true };
+                if live.body.aux.is_empty() {
+                    return true;
+                }
+                let Ok(aux) = self.read_aux(&live) else { return true };
+                let me = (idx, live.head.generation);
+                for (child, _) in aux.children().filter(|child| !self.is_child(*child, me)) {
+                    let dead = self.picture.choices.get(&child) == Some(&Choice::Dead);
+                    given_up.push(if dead { child } else { idx });
+                }
+                true
+            });
+            let before = self.picture.choices.len();
+            for idx in given_up {
+                self.picture.choices.remove(&idx);
+            }
+            if self.picture.choices.len() == before {
+                return;
+            }
+        }
     }
 
     /// What a slot would be if nothing else claimed its bytes; `None`: as rule 1 says.
