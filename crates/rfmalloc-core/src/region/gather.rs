@@ -8,7 +8,7 @@ use crate::sync_types::step;
 use std::ptr;
 
 /// How far ahead of its load a position is asked for: about as many as memory serves at once.
-const AHEAD: usize = 24;
+pub(crate) const AHEAD: usize = 24;
 
 /// Positions closer together than this, in bytes, are not asked for ahead.
 const NEAR: u64 = 128;
@@ -47,6 +47,13 @@ impl Span {
             // SAFETY: 1. the position is below `n`, so the element lies inside the span; 2. a byte array needs no alignment, and any bits are one.
             let found = unsafe { ptr::read(base.add(p.min(n - 1) as usize)) };
             *o = if p < n { found } else { none };
+        }
+    }
+
+    /// Asks for the cache line of byte `off`, which will be read soon.
+    pub(crate) fn ask_for(self, off: u64) {
+        if off < self.nbytes() {
+            prefetch(self.ptr().wrapping_add(off as usize));
         }
     }
 

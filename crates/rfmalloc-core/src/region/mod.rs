@@ -22,6 +22,7 @@ mod plain;
 mod span;
 
 pub(crate) use alias::Alias;
+pub(crate) use gather::AHEAD;
 pub(crate) use meta::MetaMap;
 pub(crate) use plain::{Plain, fence_streams};
 pub use span::{PageAdvice, RawBytes};

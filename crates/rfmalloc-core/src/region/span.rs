@@ -22,6 +22,9 @@ unsafe impl Send for Span {}
 unsafe impl Sync for Span {}
 
 impl Span {
+    /// No bytes.
+    pub(crate) const EMPTY: Self = Self { ptr: ptr::dangling_mut(), nbytes: 0, writable: false };
+
     /// A span over a store's own mapping.
     pub(super) fn over(ptr: *mut u8, nbytes: u64) -> Self {
         Self { ptr, nbytes, writable: true }

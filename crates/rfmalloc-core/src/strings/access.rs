@@ -67,6 +67,13 @@ impl Vector {
 
 /// Writes strings `from..` of the list, as many as one claim can take; returns the first that is left.
 fn write_piece(access: &mut TextAccess<'_>, start: u64, list: &Strings, from: usize) -> Result<usize> {
+    let views = place_piece(access, list, from)?;
+    access.publish(start + from as u64, &views)?;
+    Ok(from + views.len())
+}
+
+/// Writes the text of strings `from..` of the list, as many as one claim can take; returns the views that name it.
+pub(super) fn place_piece(access: &mut TextAccess<'_>, list: &Strings, from: usize) -> Result<Vec<View>> {
     let (mut to, mut total) = (from, 0);
     while to < list.len() {
         let nbytes = list.at(to).map_or(0, <[u8]>::len) as u64;
@@ -94,8 +101,7 @@ fn write_piece(access: &mut TextAccess<'_>, start: u64, list: &Strings, from: us
     if let Some(claim) = claim {
         access.write_text(claim, &text);
     }
-    access.publish(start + from as u64, &views)?;
-    Ok(to)
+    Ok(views)
 }
 
 /// Adds the strings of elements `[start, start+n)` to `out`; see [`Vector::strings`].
@@ -148,7 +154,7 @@ pub(crate) fn push(
 }
 
 /// The same for an element whose view could not be, as it stands while nobody writes.
-fn push_again(access: &mut TextAccess<'_>, i: u64, out: &mut Strings) -> Result<()> {
+pub(super) fn push_again(access: &mut TextAccess<'_>, i: u64, out: &mut Strings) -> Result<()> {
     let view = access.read_again(i)?;
     push(access.buffers(), &view, out).map_err(|what| access.damaged(i, what))
 }

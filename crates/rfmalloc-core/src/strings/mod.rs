@@ -5,6 +5,7 @@
 //! | `view` | one element: encode, decode, check |
 //! | `list` | many strings in private memory |
 //! | `access` | reading and writing ranges of a vector |
+//! | `positions` | the same element by element |
 //! | `ranges` | fill, copy, compare for identity |
 //!
 //! The heap itself (which buffers there are, where the next string goes) is `store/heaps.rs`. The order of every write: the bytes of long
@@ -14,6 +15,7 @@
 
 mod access;
 mod list;
+mod positions;
 mod ranges;
 pub(crate) mod view;
 
