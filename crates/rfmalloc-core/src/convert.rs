@@ -4,11 +4,9 @@
 //! Works on blocks of private bytes. Warnings are collected as a set: R warns once per call and kind. The loops are compiled once per
 //! layout of the source, so that no element asks what it is.
 
-#[cfg_attr(not(test), allow(dead_code))]
 mod text;
 
-#[cfg_attr(not(test), allow(unused_imports))]
-pub(crate) use text::{each_text, from_text, to_text};
+pub(crate) use text::{each_text, from_text};
 
 use crate::dtype::Dtype;
 use crate::na::{NA_INT, is_na, na_real};

@@ -28,25 +28,25 @@ pub enum Vector {
 }
 
 /// Keeps the memory in place during an access.
-enum Guard {
+pub(crate) enum Guard {
     Object(Operation),
     File(Arc<MappedFile>),
 }
 
 impl Guard {
-    fn span(&self) -> Span {
+    pub(crate) fn span(&self) -> Span {
         match self {
             Self::Object(op) => op.span(),
             Self::File(f) => f.span(),
         }
     }
-    fn wrote(&self, off: u64, nbytes: u64) {
+    pub(crate) fn wrote(&self, off: u64, nbytes: u64) {
         if let Self::Object(op) = self {
             op.wrote(off, nbytes);
         }
     }
     /// `IO` if payload bytes `[off, off+nbytes)`, just read or written, are lost.
-    fn check(&self, off: u64, nbytes: u64) -> Result<()> {
+    pub(crate) fn check(&self, off: u64, nbytes: u64) -> Result<()> {
         match self {
             Self::Object(op) => op.check(off, nbytes),
             Self::File(f) => f.loss().check_range(off, nbytes),
@@ -93,7 +93,7 @@ impl Vector {
     }
 
     /// For access to elements as bytes.
-    fn guard(&self) -> Result<Guard> {
+    pub(crate) fn guard(&self) -> Result<Guard> {
         self.dtype().plain()?;
         self.guard_any()
     }
@@ -107,7 +107,7 @@ impl Vector {
     }
 
     /// For work that writes elements: refused where they are immutable.
-    fn guard_writing(&self) -> Result<Guard> {
+    pub(crate) fn guard_writing(&self) -> Result<Guard> {
         self.dtype().plain()?;
         Ok(match self {
             Self::Object(h) => Guard::Object(h.begin_writing()?),

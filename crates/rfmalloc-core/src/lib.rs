@@ -10,7 +10,8 @@
 //! - `text`, `convert`, `mapped`, `elements`: whole-vector work;
 //! - `subscript`, `select`, `assign`, `combine`: R's brackets and `c`, over raw element memory; nothing of stores;
 //! - `kernels`: arithmetic on private blocks; `program`: the block instruction set; `executor`: chunks, threads, cancellation;
-//!   `compute`: R's operations, over raw element memory like these.
+//!   `compute`: R's operations, over raw element memory like these;
+//! - `brackets`: subscripts, assignment, conversion and `c` on objects.
 //!
 //! Start with [`Store::open`]. Every error has a [`Code`]; nothing here panics on any file or argument by intent, and a panic is a bug.
 
@@ -21,11 +22,10 @@ compile_error!("rfmalloc needs a 64-bit system: files are mapped whole");
 #[cfg(target_endian = "big")]
 compile_error!("rfmalloc files are little-endian and mapped as they are");
 
-#[cfg_attr(not(test), allow(dead_code, unused_imports))]
 mod assign;
+mod brackets;
 mod catalog;
 pub mod cells;
-#[cfg_attr(not(test), allow(dead_code, unused_imports))]
 mod combine;
 pub mod compute;
 mod convert;
@@ -59,16 +59,14 @@ pub mod registry;
 mod resolve;
 mod seam;
 mod segment_view;
-#[cfg_attr(not(test), allow(dead_code, unused_imports))]
 mod select;
 mod store;
 mod strings;
-#[cfg_attr(not(test), allow(dead_code, unused_imports))]
 mod subscript;
 mod sync_types;
-#[cfg_attr(not(test), allow(dead_code, unused_imports))]
 mod text;
 
+pub use brackets::{Index, Style, What};
 pub use convert::{Source, Warnings};
 pub use dtype::{Dtype, MAX_LEN};
 pub use elements::{PrefetchWork, Vector};

@@ -10,4 +10,4 @@ mod scatter;
 mod tests;
 
 pub(crate) use plan::{GrownNames, Plan, Values, in_array, in_place, in_vector};
-pub(crate) use scatter::{fill_missing, scatter};
+pub(crate) use scatter::scatter;

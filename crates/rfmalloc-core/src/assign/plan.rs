@@ -4,7 +4,7 @@ use crate::convert::Warnings;
 use crate::dtype::{Dtype, MAX_LEN};
 use crate::error::{Code, Error, Result};
 use crate::select::{NamesRule, Shape};
-use crate::subscript::{Kind, Product, Resolved, Runs, Selection};
+use crate::subscript::{Kind, Product, Resolved, Runs};
 
 /// The values assigned.
 #[derive(Clone, Copy, Debug)]
@@ -129,22 +129,23 @@ pub(crate) fn in_array(dtype: Dtype, n: u64, cells: &Product, values: Values) ->
     Ok(Plan { dtype, len: n, grown: None, warnings: Warnings::default() })
 }
 
-/// `set(index, values)` on the vector itself: it neither grows nor rises, and takes one value or as many as there are elements.
+/// `set(index, values)` on the vector itself: it neither grows nor rises, and takes one value or as many as there are elements. `end`:
+/// greatest position + 1; `missing`: some index is NA; `selected`: elements, so many as there are `values`, or one value for all.
 ///
 /// # Errors
 /// `OUT_OF_BOUNDS`, `SUBSCRIPT` (na-subscript), `LENGTH` (empty-replacement, assign-length).
-pub(crate) fn in_place(n: u64, selection: &Selection, values: u64) -> Result<()> {
-    if selection.end() > n {
+pub(crate) fn in_place(n: u64, end: u64, missing: bool, selected: u64, values: u64) -> Result<()> {
+    if end > n {
         return Err(Kind::OutOfBounds
             .error(format!("subscript out of bounds: set() does not grow a vector of length {n}; replace() makes a longer one"))
-            .with("index", selection.end() - 1)
+            .with("index", end - 1)
             .with("length", n));
     }
-    check_values(selection.len(), selection.has_missing(), Values { dtype: None, len: values })?;
-    if values > 1 && values != selection.len() {
+    check_values(selected, missing, Values { dtype: None, len: values })?;
+    if values > 1 && values != selected {
         return Err(Kind::AssignLength
-            .error(format!("{values} values for {} elements: give one, or as many", selection.len()))
-            .with("elements", selection.len())
+            .error(format!("{values} values for {selected} elements: give one, or as many"))
+            .with("elements", selected)
             .with("values", values));
     }
     Ok(())

@@ -93,14 +93,3 @@ pub(crate) fn scatter(target: Span, width: u64, runs: &dyn Runs, values: Span) -
         Ok(())
     })
 }
-
-/// Sets every element of `target` to the missing one, whose bytes are `missing`.
-pub(crate) fn fill_missing(target: Span, missing: &[u8]) {
-    let block: Vec<u8> = missing.iter().copied().cycle().take(missing.len() * BLOCK as usize).collect();
-    let mut at = 0;
-    while at < target.nbytes() {
-        let n = (target.nbytes() - at).min(block.len() as u64);
-        target.write(at, &block[..n as usize]);
-        at += n;
-    }
-}

@@ -56,7 +56,12 @@ fn setting_in_place_neither_grows_nor_recycles_what_does_not_fit() {
     let check = |positions: &mut [f64], values: u64| {
         let subscript = Subscript::Numbers(Numbers::F64(span(positions)), Base::Zero);
         let chosen = vector(&subscript, 5, None, Purpose::Write).unwrap();
-        in_place(5, &chosen.selection, values).err().map(|e| format!("{:?}", e.details()[0].1))
+        {
+            let s = &chosen.selection;
+            in_place(5, s.end(), s.has_missing(), s.len(), values)
+        }
+        .err()
+        .map(|e| format!("{:?}", e.details()[0].1))
     };
     assert_eq!(check(&mut [0.0, 4.0], 2), None);
     assert_eq!(check(&mut [0.0, 4.0], 1), None);
@@ -67,5 +72,5 @@ fn setting_in_place_neither_grows_nor_recycles_what_does_not_fit() {
     assert_eq!(check(&mut [0.0], 0).as_deref(), Some(r#"Text("empty-replacement")"#));
     let mut mask = [1, 1, 1, 1, 1, 1];
     let chosen = vector(&Subscript::Mask(Mask::new(span(&mut mask))), 5, None, Purpose::Write).unwrap();
-    assert!(in_place(5, &chosen.selection, 1).is_err());
+    assert!(in_place(5, chosen.selection.end(), false, 6, 1).is_err());
 }

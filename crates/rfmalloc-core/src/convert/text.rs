@@ -11,7 +11,7 @@ use crate::text::parse::{self, Read};
 use crate::text::{TextBuf, format};
 
 /// The text of one element (`element`: its bytes); `None`: NA. Character and list elements have no bytes of their own.
-pub(crate) fn to_text<'a>(dtype: Dtype, element: &[u8], buf: &'a mut TextBuf) -> Option<&'a str> {
+fn to_text<'a>(dtype: Dtype, element: &[u8], buf: &'a mut TextBuf) -> Option<&'a str> {
     if dtype == Dtype::Logical {
         return format::logical(i32::from_le_bytes(first(element)), buf);
     }

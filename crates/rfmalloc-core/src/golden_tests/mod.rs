@@ -1,9 +1,10 @@
-//! R's answers: every case of the golden groups subset, subset-matrix, assign and coerce through this crate's semantics, with vectors in
-//! memory standing in for those of a store. Skipped, with a message, where the goldens are not there.
+//! R's answers: every case of the golden groups subset, subset-matrix, assign and coerce on a persistent and on a scratch store. Skipped, with a
+//! message, where the goldens are not there.
 
-mod ops;
+mod stores;
 mod value;
 
+use crate::Mode;
 use serde_json::Value as Json;
 use std::path::PathBuf;
 use value::Value;
@@ -13,7 +14,7 @@ fn folder() -> PathBuf {
 }
 
 /// One outcome: a value or a refusal, and the warnings.
-fn agrees(got: &crate::Result<(Value, Vec<&'static str>)>, want: &Json, kind: Option<&str>) -> bool {
+fn agrees(got: &Outcome, want: &Json, kind: Option<&str>) -> bool {
     match got {
         Err(e) => {
             let said = e.details().iter().find(|(k, _)| *k == "kind").map(|(_, v)| format!("{v:?}"));
@@ -27,7 +28,15 @@ fn agrees(got: &crate::Result<(Value, Vec<&'static str>)>, want: &Json, kind: Op
     }
 }
 
+type Outcome = crate::Result<(Value, Vec<&'static str>)>;
+
 fn run(group: &str) {
+    for mode in [Mode::Persistent, Mode::Scratch] {
+        run_on(group, &stores::Bench::new(mode));
+    }
+}
+
+fn run_on(group: &str, bench: &stores::Bench) {
     let path = folder().join(format!("{group}.jsonl"));
     let Ok(text) = std::fs::read_to_string(&path) else {
         eprintln!("skipped: {} is not there", path.display());
@@ -39,7 +48,7 @@ fn run(group: &str) {
         cases += 1;
         let args: Vec<Value> = case["args"].as_array().unwrap().iter().map(Value::from_json).collect();
         let drop = case["params"]["drop"].as_bool().unwrap_or(true);
-        let got = ops::call(case["op"].as_str().unwrap(), &args, drop);
+        let got = bench.call(case["op"].as_str().unwrap(), &args, drop);
         let is_right = agrees(&got, &case, case["error_kind"].as_str())
             || case["alt"].as_array().is_some_and(|alt| alt.iter().any(|a| agrees(&got, a, None)));
         if !is_right {

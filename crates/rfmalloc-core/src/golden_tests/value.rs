@@ -1,30 +1,12 @@
 //! A value as the goldens write it, and the stand-in for a store's vectors: elements as bytes, strings and list elements beside them.
 
 use crate::Dtype;
-use crate::Result;
 use crate::na::{NA_INT, is_na, na_real};
-use crate::region::Span;
-use crate::subscript::Texts;
 use serde_json::Value as Json;
 
 /// Texts in memory.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Strings(pub(super) Vec<Option<String>>);
-
-impl Texts for Strings {
-    fn len(&self) -> u64 {
-        self.0.len() as u64
-    }
-
-    fn each(&self, start: u64, n: u64, f: &mut dyn FnMut(Option<&str>) -> bool) -> Result<()> {
-        for text in &self.0[start as usize..(start + n) as usize] {
-            if !f(text.as_deref()) {
-                break;
-            }
-        }
-        Ok(())
-    }
-}
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Value {
@@ -40,7 +22,7 @@ pub(super) struct Value {
     pub(super) names: Option<Strings>,
 }
 
-pub(super) const NA_VIEW: [u8; 16] = [255; 16];
+const NA_VIEW: [u8; 16] = [255; 16];
 
 fn bits(x: &Json) -> [u8; 8] {
     u64::from_str_radix(x.as_str().unwrap(), 16).unwrap().to_le_bytes()
@@ -104,16 +86,7 @@ impl Value {
         self.dtype.map_or(0, |d| self.bytes.len() as u64 / d.width())
     }
 
-    /// The memory of the elements; the value must outlive it.
-    pub(super) fn span(&self) -> Span {
-        Span::foreign(self.bytes.as_ptr().cast_mut(), self.bytes.len() as u64, false)
-    }
-
-    pub(super) fn span_mut(&mut self) -> Span {
-        Span::foreign(self.bytes.as_mut_ptr(), self.bytes.len() as u64, true)
-    }
-
-    pub(super) fn text_of(&self, view: &[u8]) -> Option<&str> {
+    fn text_of(&self, view: &[u8]) -> Option<&str> {
         if view == NA_VIEW {
             return None;
         }

@@ -174,6 +174,8 @@ pub struct Attributes {
 pub enum Change<'a> {
     /// Another shape, of class [`MATRIX`] or [`ARRAY`]; the dimnames go. `None`: a plain vector.
     Dim(Option<(u8, &'a [u64])>),
+    /// Whether there are dimnames at all, of none of the extents yet: selecting nothing of an array leaves such.
+    Dimnames(bool),
     /// The child in this role; it must be a temporary that nobody else owns, and is the object's from now on. `None`: none.
     Child(Role, Option<&'a Handle>),
     /// Rows of a frame, numbered.
@@ -188,20 +190,9 @@ impl Store {
     /// # Errors
     /// `DESTROYED`, `CLOSED`, `CORRUPT`.
     pub fn attributes(&self, handle: &Handle) -> Result<Attributes> {
-        let sh = self.shared()?;
+        self.shared()?;
         self.check_ours(handle)?;
-        let inner = sh.lock_open()?;
-        let attrs = inner.attrs_of(handle)?;
-        let kind = inner.kind_of(handle)?;
-        Ok(Attributes {
-            kind,
-            dim: attrs.dim.map_or(Vec::new(), |d| d.extents),
-            has_names: attrs.names.is_some(),
-            has_dimnames: attrs.dimnames.iter().map(Option::is_some).collect(),
-            rows: attrs.row_names.map(|(rows, _)| rows),
-            has_row_names: attrs.row_names.is_some_and(|(_, c)| c.is_some()),
-            user: attrs.user,
-        })
+        handle.attributes()
     }
 
     /// The child in this role; it shares the object's names, so writing it changes them.
@@ -209,18 +200,9 @@ impl Store {
     /// # Errors
     /// `DESTROYED`, `CLOSED`; `CORRUPT`: the object names a child that is not there.
     pub fn child(&self, handle: &Handle, role: Role) -> Result<Option<Handle>> {
-        let sh = self.shared()?;
+        self.shared()?;
         self.check_ours(handle)?;
-        let mut inner = sh.lock_open()?;
-        let attrs = inner.attrs_of(handle)?;
-        let child = match role {
-            Role::Names => attrs.names,
-            Role::Dimnames(i) => attrs.dimnames.get(i).copied().flatten(),
-            Role::RowNames => attrs.row_names.and_then(|(_, c)| c),
-        };
-        let Some(child) = child else { return Ok(None) };
-        let key = inner.child_key(handle, child)?;
-        inner.handle(sh, key).map(Some)
+        handle.child(role)
     }
 
     /// Changes attributes, all or none; children that are no longer named die. Every handle has to ask again for the object's facts.
@@ -263,6 +245,38 @@ impl Store {
             o.cell.renew();
         }
         Ok(())
+    }
+}
+
+impl Handle {
+    /// See [`Store::attributes`]; asks no opener.
+    pub(crate) fn attributes(&self) -> Result<Attributes> {
+        let inner = self.shared.lock_open()?;
+        let attrs = inner.attrs_of(self)?;
+        let kind = inner.kind_of(self)?;
+        Ok(Attributes {
+            kind,
+            dim: attrs.dim.map_or(Vec::new(), |d| d.extents),
+            has_names: attrs.names.is_some(),
+            has_dimnames: attrs.dimnames.iter().map(Option::is_some).collect(),
+            rows: attrs.row_names.map(|(rows, _)| rows),
+            has_row_names: attrs.row_names.is_some_and(|(_, c)| c.is_some()),
+            user: attrs.user,
+        })
+    }
+
+    /// See [`Store::child`]; asks no opener.
+    pub(crate) fn child(&self, role: Role) -> Result<Option<Self>> {
+        let mut inner = self.shared.lock_open()?;
+        let attrs = inner.attrs_of(self)?;
+        let child = match role {
+            Role::Names => attrs.names,
+            Role::Dimnames(i) => attrs.dimnames.get(i).copied().flatten(),
+            Role::RowNames => attrs.row_names.and_then(|(_, c)| c),
+        };
+        let Some(child) = child else { return Ok(None) };
+        let key = inner.child_key(self, child)?;
+        inner.handle(&self.shared, key).map(Some)
     }
 }
 
@@ -334,6 +348,10 @@ impl Inner {
                         }
                     }
                 }
+            }
+            Change::Dimnames(has) => {
+                let rank = if *has { attrs.dim.as_ref().map_or(0, |d| d.extents.len()) } else { 0 };
+                attrs.dimnames = vec![None; rank];
             }
             Change::Rows(rows) => attrs.row_names = Some((*rows, None)),
             Change::User(key, json) => set_user(&mut attrs.user, key, *json)?,
