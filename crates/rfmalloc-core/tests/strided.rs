@@ -73,6 +73,27 @@ fn more_elements_than_one_run_are_copied() {
 }
 
 #[test]
+fn strings_come_along_whole() {
+    let dir = folder();
+    let store = open(&dir.path().join("a.fm"), &booted(BOOT));
+    let (src, dst) = (vector(&store, Dtype::Character, 6), vector(&store, Dtype::Character, 6));
+    let long = "longer than twelve bytes, in a heap";
+    let texts = [Some("a"), None, Some(""), Some(long), Some("twelve bytes"), Some("NA")];
+    for (i, text) in (0..).zip(texts) {
+        src.set_string(i, text).unwrap();
+    }
+    dst.transpose_from(&src, 0, 2, 3).unwrap();
+    let turned: Vec<_> = (0..6).map(|i| dst.string(i).unwrap()).collect();
+    let wanted = [0, 2, 4, 1, 3, 5].map(|i: usize| texts[i].map(str::to_owned));
+    assert_eq!(turned, wanted);
+    let row = vector(&store, Dtype::Character, 3);
+    row.copy_every(&src, 1, 2, 3).unwrap();
+    assert_eq!(row.string(1).unwrap().as_deref(), Some(long));
+    assert_code(row.copy_every(&src, 2, 2, 3), Code::OutOfBounds);
+    assert_code(row.transpose_from(&vector(&store, Dtype::Numeric, 3), 0, 1, 3), Code::Type);
+}
+
+#[test]
 fn a_range_that_does_not_fit_is_refused() {
     let dir = folder();
     let store = open(&dir.path().join("a.fm"), &booted(BOOT));

@@ -1,13 +1,18 @@
 //! Elements that do not lie side by side: the transpose of a column-major matrix, and one row of it.
 //!
-//! Holds: two methods of [`Vector`]. Tiles are read column by column into private memory, turned there, and written row by row, so both
-//! sides see whole runs of elements whatever the shape; nothing but one tile is held beside the payloads.
+//! Holds: two methods of [`Vector`]. Tiles of fixed-width elements are read column by column into private memory, turned there, and written
+//! row by row, so both sides see whole runs of elements whatever the shape; nothing but one tile is held beside the payloads. Strings go
+//! by position.
 
 use super::Vector;
+use crate::dtype::Dtype;
 use crate::error::{Code, Error, Result};
 
 /// Extent of a tile, elements: two tiles of the widest elements fit into a level-2 cache, and a run of doubles is several cache lines.
 const TILE: u64 = if cfg!(miri) { 4 } else { 64 };
+
+/// Strings that are read, and written, at a time.
+const TEXTS: usize = 1024;
 
 impl Vector {
     /// Writes the transpose of `src`'s elements from `src_start` on, which are `nrow` by `ncol`, to this vector's start.
@@ -19,6 +24,9 @@ impl Vector {
         self.check_strided(src)?;
         self.check(0, n)?;
         src.check(src_start, n)?;
+        if self.dtype() == Dtype::Character {
+            return self.copy_texts(src, (0..n).map(|k| src_start + k / ncol + k % ncol * nrow));
+        }
         self.check_writable()?;
         let (to, from) = (self.guard_writing()?, src.guard()?);
         let w = self.dtype().width();
@@ -58,6 +66,9 @@ impl Vector {
         let Some(last) = n.checked_sub(1) else { return Ok(()) };
         let reach = last.saturating_mul(step).saturating_add(1);
         src.check(src_start, reach)?;
+        if self.dtype() == Dtype::Character {
+            return self.copy_texts(src, (0..n).map(|k| src_start + k * step));
+        }
         self.check_writable()?;
         let (to, from) = (self.guard_writing()?, src.guard()?);
         let w = self.dtype().width();
@@ -74,6 +85,19 @@ impl Vector {
         to.wrote(0, n * w);
         from.check(src_start * w, reach * w)?;
         to.check(0, n * w)
+    }
+
+    /// Writes the strings of `src` at these positions from this vector's start on.
+    fn copy_texts(&self, src: &Self, mut positions: impl Iterator<Item = u64>) -> Result<()> {
+        let mut start = 0;
+        loop {
+            let block: Vec<u64> = positions.by_ref().take(TEXTS).collect();
+            self.write_strings(start, &src.strings_at(&block)?)?;
+            if block.len() < TEXTS {
+                return Ok(());
+            }
+            start += TEXTS as u64;
+        }
     }
 
     fn check_strided(&self, src: &Self) -> Result<()> {
