@@ -172,6 +172,10 @@ impl Disk {
         for i in (len as usize).div_ceil(PAGE)..(old as usize).div_ceil(PAGE) {
             self.note(i, &[0; PAGE], true);
         }
+        // Made anew by growth, so that the next barrier covers what they are now.
+        let grown =
+            (old as usize).div_ceil(PAGE)..(len as usize).div_ceil(PAGE).max((old as usize).div_ceil(PAGE));
+        self.open.range_mut(grown).for_each(|(_, o)| o.stuck = false);
         self.settled
             .resize((len.max(old) as usize).div_ceil(PAGE).max(self.settled.len()), Arc::clone(zero_page()));
     }

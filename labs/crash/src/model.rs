@@ -339,8 +339,18 @@ impl Model {
     /// The object will be gone beyond a power cut, and with it whatever name was durable through it: also one that somebody has taken over
     /// who is not durable yet.
     pub fn will_bury(&mut self, r: Ref) {
+        // As it was: settling may have taken it by now.
+        let before =
+            |o: &Object| o.stages.iter().rfind(|s| s.act <= self.now).and_then(|s| live_name(&s.is).cloned());
+        let name = self.objects.get(&r).and_then(before);
         self.will_be(r, Is::Absent);
         self.burying = Some(r);
+        if let Some(name) = name
+            && self.objects.values().any(|o| live_name(o.last()) == Some(&name))
+        {
+            self.name_will_be(&name, false);
+            self.name_will_be(&name, true);
+        }
     }
 
     /// The act has returned.

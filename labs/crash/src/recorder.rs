@@ -4,7 +4,7 @@
 //! It reads only the pages an event names. That nothing was stored past the seam is made sure of by comparing the whole file at
 //! intervals ([`Recorder::compare`]).
 
-use crate::disk::{Disk, Started};
+use crate::disk::{Disk, SECTOR, Started};
 use crate::model::Model;
 use crate::random::Random;
 use rfmalloc_core::{Event, Observer};
@@ -84,6 +84,8 @@ pub enum Capture {
     Always,
 }
 
+/// Bytes of the header.
+const HEADER: u64 = 64 * 1024;
 /// Work that waits for the very sync that is held open (a full disk does) must not wait for ever.
 const HELD_AT_MOST: Duration = Duration::from_secs(1);
 
@@ -94,6 +96,10 @@ struct Gate {
     off: Option<u64>,
 }
 
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "independent facts about one life, each documented or named"
+)]
 struct State<B> {
     file: Option<File>,
     disk: Option<Disk>,
@@ -108,6 +114,7 @@ struct State<B> {
     /// Threads whose barrier that was, or of which one has ended since.
     touched: Vec<ThreadId>,
     events: u64,
+    header_written: bool,
     linked: bool,
     broken: Option<String>,
     trace: Option<Vec<String>>,
@@ -160,6 +167,7 @@ impl<B: Clone + Send> Recorder<B> {
                 barrier_failed: false,
                 touched: Vec::new(),
                 events: 0,
+                header_written: false,
                 linked: true,
                 broken: None,
                 trace: None,
@@ -222,6 +230,11 @@ impl<B: Clone + Send> Recorder<B> {
     /// Whether a barrier of the calling thread has failed in this life, or has ended since one failed: its act could rely on the failed one.
     pub fn is_touched_by_failure(&self) -> bool {
         lock(&self.state).touched.contains(&std::thread::current().id())
+    }
+
+    /// Whether a superblock was written in this life.
+    pub fn has_written_header(&self) -> bool {
+        lock(&self.state).header_written
     }
 
     /// Events so far.
@@ -383,6 +396,7 @@ impl<B: Clone> State<B> {
         }
         match event {
             Event::Store { off, nbytes } | Event::Announce { off, nbytes } => {
+                self.header_written |= off < HEADER && nbytes == SECTOR as u64;
                 disk.stored(file, off, nbytes)?;
             }
             Event::Length { nbytes } => disk.resized(nbytes),

@@ -475,10 +475,10 @@ impl World {
         }
         // A copy that a power cut tore stays torn until the first change, which writes that one.
         let store = self.store();
-        if store.info().map_err(text)?.is_unsettled {
-            no_faults_but_a_torn_superblock(&store, &self.rec.models(), "in life")?;
-        } else {
+        if self.rec.has_written_header() {
             no_faults(&store, &self.rec.models(), "in life")?;
+        } else {
+            no_faults_but_a_torn_superblock(&store, &self.rec.models(), "in life")?;
         }
         self.see(End::Kill)
     }
