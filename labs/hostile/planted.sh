@@ -73,7 +73,7 @@ try 'damage is told without its place' error.rs \
     '.with("offset", off)' ''
 try 'verify leaves damaged records out' store/verify.rs \
     'Resolved::Damaged(what) => ' 'Resolved::Damaged(what) if what.is_empty() => '
-try 'a name is taken as it stands' format/aux.rs \
+try 'a name is taken as it stands' format/fields.rs \
     'value.len() <= NAMING_HEAD || ' ''
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

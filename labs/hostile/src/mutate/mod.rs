@@ -59,7 +59,7 @@ pub fn mutate(s: &mut Source<'_>, seeds: &[Seed]) -> Hostile {
 
 impl Mutator<'_, '_> {
     fn step(&mut self) {
-        match self.s.below(24) {
+        match self.s.below(25) {
             0..=9 => self.set_field(),
             10 | 11 => self.lay_over(),
             12 | 13 => self.set_state(),
@@ -72,6 +72,7 @@ impl Mutator<'_, '_> {
             20 => self.zero_something(),
             21 => self.noise(),
             22 => self.copy_slot(),
+            23 => self.claim_a_hole(),
             _ => self.move_page(),
         }
     }

@@ -41,6 +41,33 @@ impl Mutator<'_, '_> {
         self.tell(format_args!("record {} body {} {part} over units {off}+{units}", b.idx, b.which));
     }
 
+    /// A long hole at the file's end, and bodies that claim all of it for their elements or attributes: whoever takes a claim for an amount to
+    /// read takes memory without bound.
+    pub(super) fn claim_a_hole(&mut self) {
+        let len = self.out.image.len + (self.s.pick(&[16u64, 40, 64]) << 20);
+        self.out.image.set_len(len);
+        for _ in 0..=self.s.below(3) {
+            let Some(b) = self.body() else { return };
+            let is_aux = !self.s.one_in(3);
+            let image = &mut self.out.image;
+            let off = image.u64(b.off + if is_aux { 24 } else { 0 }) & ((1 << 48) - 1);
+            let units = (len / 64).saturating_sub(off);
+            if is_aux {
+                image.put(b.off + 32, &(units as u32).to_le_bytes());
+            } else {
+                image.put(b.off + 8, &units.to_le_bytes());
+            }
+            b.kind().seal(image, &b);
+            self.settle_record(b.idx);
+            self.touch(&b);
+            let part = if is_aux { "aux" } else { "payload" };
+            self.tell(format_args!(
+                "record {} body {} {part} to the end of a hole, {units} units",
+                b.idx, b.which
+            ));
+        }
+    }
+
     /// A state word of another content: state, active body, D bits; often with a death to go with it.
     pub(super) fn set_state(&mut self) {
         let Some(e) = self.element_of(Self::kind_named("state word")) else { return };
