@@ -7,7 +7,7 @@ use crate::image::Image;
 use crate::layout::Layout;
 use crate::mutate::Hostile;
 use crate::seeds::{BOOT, OTHER_BOOT, elements_of, options};
-use crate::shown::{Shown, check_error, look};
+use crate::shown::{Object, Shown, check_error, look};
 use rfmalloc_core::{Code, Dtype, Error, Fault, Handle, Mode, OpenOptions, Store};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -324,7 +324,8 @@ fn agree(shown: &Shown, faults: &[Fault]) -> Step {
     }
     let named: BTreeSet<u32> = faults.iter().filter_map(|f| f.id).collect();
     let damaged = shown.refused.iter().filter(|(_, c)| **c == Code::Corrupt).map(|(id, _)| *id);
-    let unnamed = shown.objects.iter().filter(|(_, o)| o.name.is_err()).map(|(id, _)| *id);
+    let is_refused = |o: &Object| o.name.is_err() || o.elements == Err(Code::Corrupt);
+    let unnamed = shown.objects.iter().filter(|(_, o)| is_refused(o)).map(|(id, _)| *id);
     for id in damaged.chain(unnamed) {
         if !named.contains(&id) {
             return Err(format!("record {id} is refused, verify says nothing of it: {faults:?}"));

@@ -1,7 +1,7 @@
 //! What a store shows to one who only looks.
 
 use crate::layout::{FIRST_SEGMENT, Layout, segment_nbytes};
-use rfmalloc_core::{Code, Detail, Error, Store};
+use rfmalloc_core::{Code, Detail, Dtype, Error, Handle, Store, Vector};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -13,8 +13,10 @@ pub struct Object {
     pub generation: u32,
     /// Type code, kind, elements.
     pub shape: (u8, u8, u64),
-    /// Checksum of its element bytes (of the ends, where there are many).
-    pub elements: u32,
+    /// Checksum of its element bytes (of the ends, where there are many); `Err`: some text or some cells are refused.
+    pub elements: Result<u32, Code>,
+    /// It says that it is a part of another object: if that does not name it, the first change ends it.
+    pub part: bool,
     /// Its name; `Err`: refused.
     pub name: Result<Option<String>, Code>,
 }
@@ -37,6 +39,8 @@ pub struct Shown {
 /// A long payload is read at its ends only.
 const WHOLE: u64 = 4 << 20;
 const ENDS: u64 = 1 << 16;
+/// Of strings and cells, the first are read.
+const MOST_READ: u64 = 64;
 
 /// What an error of a hostile file must be: one of these codes, and damage with its place.
 ///
@@ -83,9 +87,17 @@ pub fn look(store: &Store, file: &File, layout: &Layout, ids: &BTreeSet<u32>) ->
                         Err(e.code())
                     }
                 };
-                let elements = read(&h).map_err(|e| format!("read record {id}: {e}"))?;
+                let elements = match read(store, &h) {
+                    Ok(sum) => Ok(sum),
+                    Err(e) if matches!(f.dtype, Dtype::Character | Dtype::List) => {
+                        check_error(&format!("read record {id}"), &e, &[Code::Corrupt, Code::StaleRef])?;
+                        Err(e.code())
+                    }
+                    Err(e) => return Err(format!("read record {id}: {e}")),
+                };
                 let shape = (f.dtype.code(), f.kind, f.len);
-                shown.objects.insert(*id, Object { generation, shape, elements, name });
+                let part = f.owned;
+                shown.objects.insert(*id, Object { generation, shape, elements, part, name });
             }
         }
     }
@@ -96,11 +108,24 @@ pub fn look(store: &Store, file: &File, layout: &Layout, ids: &BTreeSet<u32>) ->
     if store.mode() == rfmalloc_core::Mode::Persistent {
         let live = rows.iter().filter(|r| r.state == "committed").count() as u64;
         let bad = rows.iter().filter(|r| r.state == "unknown").count() as u64;
-        if live > info.catalog_count || live + bad < info.catalog_count {
-            return Err(format!("info counts {} records, the list has {live}", info.catalog_count));
+        let parts = parts(file, layout);
+        if live > info.catalog_count || live + bad + parts < info.catalog_count {
+            let count = info.catalog_count;
+            return Err(format!(
+                "info counts {count} records, the list has {live}, parts are {parts} at most"
+            ));
         }
     }
     Ok(shown)
+}
+
+/// Slots that say they are another object's part, which no list shows.
+fn parts(file: &File, layout: &Layout) -> u64 {
+    let is_part = |slot: u64| {
+        let mut b = [0; 4];
+        file.read_exact_at(&mut b, slot + 20).is_ok() && b != [0; 4]
+    };
+    layout.slots().filter(|(_, _, slot)| is_part(*slot)).count() as u64
 }
 
 /// Elements lie in the file, and neither in its header nor in its catalog.
@@ -120,7 +145,12 @@ fn in_place(file: &File, layout: &Layout, id: u32, off: u64, nbytes: u64) -> Res
     }
 }
 
-fn read(h: &rfmalloc_core::Handle) -> rfmalloc_core::Result<u32> {
+fn read(store: &Store, h: &Handle) -> rfmalloc_core::Result<u32> {
+    match h.facts().dtype {
+        Dtype::Character => return read_text(store, h),
+        Dtype::List => return read_cells(store, h),
+        _ => {}
+    }
     let n = h.facts().nbytes;
     let part = |from, n| -> rfmalloc_core::Result<u32> {
         let pin = h.pin(from, n)?;
@@ -131,6 +161,21 @@ fn read(h: &rfmalloc_core::Handle) -> rfmalloc_core::Result<u32> {
         return part(0, n);
     }
     Ok(part(0, ENDS)?.wrapping_mul(31).wrapping_add(part(n - ENDS, ENDS)?))
+}
+
+/// The first strings.
+fn read_text(store: &Store, h: &Handle) -> rfmalloc_core::Result<u32> {
+    let text = Vector::Object(store.open_id(h.facts().id, h.facts().generation)?);
+    let list = text.strings(0, text.len().min(MOST_READ), 1 << 20)?;
+    Ok(crc32c::crc32c(list.bytes()) ^ list.len() as u32)
+}
+
+/// Where the first cells lead.
+fn read_cells(store: &Store, h: &Handle) -> rfmalloc_core::Result<u32> {
+    (0..h.facts().len.min(MOST_READ)).try_fold(0u32, |sum, i| {
+        let to = store.list_get(h, i)?.map_or(0, |item| item.facts().id as u32 + 1);
+        Ok(sum.wrapping_mul(31).wrapping_add(to))
+    })
 }
 
 fn names(store: &Store, shown: &mut Shown) -> Result<(), String> {
@@ -171,7 +216,8 @@ fn names(store: &Store, shown: &mut Shown) -> Result<(), String> {
 }
 
 impl Shown {
-    /// Objects whose name another one has too and that the name does not lead to: rule 15 lets the next named change take name or life.
+    /// Objects whose name another one has too and that the name does not lead to: rule 15 lets the next named change take name or life. And
+    /// parts, which are no objects by themselves.
     #[must_use]
     pub fn losers(&self, all: &BTreeMap<String, Vec<u32>>) -> BTreeSet<u32> {
         let mut out = BTreeSet::new();
@@ -184,7 +230,13 @@ impl Shown {
         for name in &self.taken {
             out.extend(all.get(name).into_iter().flatten());
         }
+        out.extend(self.parts());
         out
+    }
+
+    /// Ids of what says that it is a part.
+    fn parts(&self) -> impl Iterator<Item = u32> + '_ {
+        self.objects.iter().filter(|(_, o)| o.part).map(|(id, _)| *id)
     }
 
     /// Ids by name.
