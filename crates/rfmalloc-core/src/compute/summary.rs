@@ -9,14 +9,16 @@ use crate::executor::machine::Block;
 use crate::executor::{Context, fold};
 use crate::kernels::complex::mul;
 use crate::kernels::exact::Dd;
-use crate::kernels::extremum::{IntBounds, RealBounds};
+use crate::kernels::extremum::{Ends, IntBounds, RealBounds};
 use crate::kernels::missing::nan_of;
 use crate::kernels::prod::Product;
+use crate::kernels::simd::Isa;
 use crate::kernels::sum::{IntSum, Odd, SCALE, Sum};
 use crate::kernels::truth::Truths;
 use crate::kernels::{BLOCK, C64};
 use crate::na::{NA_INT, is_na, na_real};
 use crate::program::{Bank, Builder, Program};
+use crate::region::Elems;
 
 /// The summaries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -213,6 +215,27 @@ fn real_sum(ctx: &Context<'_>, operands: &[Operand], remove: bool) -> Result<Opt
     Ok(None)
 }
 
+/// Adds both parts, half a block at a time: a whole one would be too much of the stack.
+fn add_complex(isa: Isa, sums: &mut [Sum; 2], block: Elems<'_, C64>, remove: bool, scale: f64) {
+    let mut halves = [[0.0; BLOCK / 2]; 2];
+    let mut n = 0;
+    let mut flush = |halves: &[[f64; BLOCK / 2]; 2], n: usize| {
+        for (sum, half) in sums.iter_mut().zip(halves) {
+            sum.add(isa, &half[..n], remove, scale);
+        }
+    };
+    for z in block.iter() {
+        let missing = remove && (z[0].is_nan() || z[1].is_nan());
+        (halves[0][n], halves[1][n]) = if missing { (f64::NAN, f64::NAN) } else { (z[0], z[1]) };
+        n += 1;
+        if n == BLOCK / 2 {
+            flush(&halves, n);
+            n = 0;
+        }
+    }
+    flush(&halves, n);
+}
+
 /// The sums of both parts. An element counts as missing if either part does.
 fn complex_sum(ctx: &Context<'_>, operands: &[Operand], remove: bool) -> Result<Option<[Total; 2]>> {
     for scale in [1.0, SCALE] {
@@ -220,18 +243,7 @@ fn complex_sum(ctx: &Context<'_>, operands: &[Operand], remove: bool) -> Result<
         for x in operands {
             let feed = |part: &mut [Sum; 2], block: Block<'_>| {
                 if let Block::Complex(block) = block {
-                    // Both parts of half a block at a time: a whole one would be too much of the stack.
-                    for block in block.chunks(BLOCK / 2) {
-                        let mut halves = [[0.0; BLOCK / 2]; 2];
-                        for (i, z) in block.iter().enumerate() {
-                            let missing = remove && (z[0].is_nan() || z[1].is_nan());
-                            (halves[0][i], halves[1][i]) =
-                                if missing { (f64::NAN, f64::NAN) } else { (z[0], z[1]) };
-                        }
-                        for (sum, half) in part.iter_mut().zip(&mut halves) {
-                            sum.add(ctx.isa, &mut half[..block.len()], remove, scale);
-                        }
-                    }
+                    add_complex(ctx.isa, part, block, remove, scale);
                 }
             };
             let start = || [Sum::new(), Sum::new()];
@@ -254,7 +266,7 @@ fn complex_prod(ctx: &Context<'_>, operands: &[Operand], remove: bool) -> Result
     for x in operands {
         let feed = |part: &mut (C64, bool), block: Block<'_>| {
             if let Block::Complex(block) = block {
-                for &z in block.iter().filter(|z| !(remove && (z[0].is_nan() || z[1].is_nan()))) {
+                for z in block.iter().filter(|z| !(remove && (z[0].is_nan() || z[1].is_nan()))) {
                     part.1 |= is_na(z[0]) || is_na(z[1]);
                     part.0 = mul(part.0, z);
                 }
@@ -328,7 +340,12 @@ fn extremum(ctx: &Context<'_>, f: Summary, operands: &[Operand], remove: bool) -
     let (low, high, empty) = if ints.is_some() {
         (f64::INFINITY, f64::NEG_INFINITY, true)
     } else {
-        let Some(all) = real_bounds(ctx, operands)? else { return Ok(None) };
+        let ends = match f {
+            Summary::Min => Ends::Low,
+            Summary::Max => Ends::High,
+            _ => Ends::Both,
+        };
+        let Some(all) = real_bounds(ctx, operands, ends)? else { return Ok(None) };
         let (low, high) = all.bounds(remove);
         (low, high, all.count == 0 && !low.is_nan())
     };
@@ -362,12 +379,12 @@ fn int_bounds(ctx: &Context<'_>, operands: &[Operand]) -> Result<Option<IntBound
     Ok(Some(all))
 }
 
-fn real_bounds(ctx: &Context<'_>, operands: &[Operand]) -> Result<Option<RealBounds>> {
+fn real_bounds(ctx: &Context<'_>, operands: &[Operand], ends: Ends) -> Result<Option<RealBounds>> {
     let mut all = RealBounds::new();
     for x in operands {
         let feed = |part: &mut RealBounds, block: Block<'_>| {
             if let Block::Real(block) = block {
-                part.add(ctx.isa, block);
+                part.add(ctx.isa, block, ends);
             }
         };
         let Some(parts) = parts(ctx, x, Bank::Real, RealBounds::new, feed)? else { return Ok(None) };

@@ -1,7 +1,7 @@
 //! Programs whose result is stored, element by element.
 
 use super::Context;
-use super::machine::{Block, Machine};
+use super::machine::{Machine, OwnBlock};
 use crate::compute::operand::Operand;
 use crate::convert::Warnings;
 use crate::kernels::BLOCK;
@@ -28,16 +28,16 @@ pub(crate) fn run(
     let stream = out.nbytes() >= STREAM_NBYTES;
     let parts = ctx.chunks(
         len,
-        || Machine::new(ctx.isa, program, operands),
+        || Machine::new(ctx.isa, program, operands, len),
         |machine, range| {
             let mut at = range.start;
             while at < range.end {
                 let n = (range.end - at).min(BLOCK as u64) as usize;
-                match machine.run(at, n) {
-                    Block::Int(block) => put(out, at, block, stream),
-                    Block::Real(block) => put(out, at, block, stream),
-                    Block::Complex(block) => put(out, at, block, stream),
-                    Block::Raw(block) => put(out, at, block, stream),
+                match machine.run_owned(at, n) {
+                    OwnBlock::Int(block) => put(out, at, block, stream),
+                    OwnBlock::Real(block) => put(out, at, block, stream),
+                    OwnBlock::Complex(block) => put(out, at, block, stream),
+                    OwnBlock::Raw(block) => put(out, at, block, stream),
                 }
                 at += n as u64;
             }

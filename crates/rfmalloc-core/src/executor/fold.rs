@@ -7,7 +7,7 @@ use crate::convert::Warnings;
 use crate::kernels::BLOCK;
 use crate::program::Program;
 
-/// Runs the program over `len` elements and feeds its result blocks, which are scratch, to a part per chunk. None if it was cancelled.
+/// Runs the program over `len` elements and feeds its result blocks to a part per chunk. None if it was cancelled.
 pub(crate) fn run<P: Send>(
     ctx: &Context<'_>,
     program: &Program,
@@ -18,7 +18,7 @@ pub(crate) fn run<P: Send>(
 ) -> Option<(Vec<P>, Warnings)> {
     let parts = ctx.chunks(
         len,
-        || Machine::new(ctx.isa, program, operands),
+        || Machine::new(ctx.isa, program, operands, len),
         |machine, range| {
             let mut part = start();
             let mut at = range.start;

@@ -12,7 +12,7 @@ use crate::kernels::spread::{Spread, Squares};
 use crate::kernels::sum::{Odd, SCALE, Sum};
 use crate::na::{NA_INT, na_real};
 use crate::program::Bank;
-use crate::region::Span;
+use crate::region::{Elems, Span};
 
 /// What is wanted of each row or column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,13 +38,12 @@ pub(crate) struct Grid {
 
 /// Private blocks to load into.
 pub(super) struct Scratch {
-    ints: Box<[i32]>,
     reals: Box<[f64]>,
 }
 
 impl Scratch {
     pub(super) fn new() -> Self {
-        Self { ints: vec![0; BLOCK].into_boxed_slice(), reals: vec![0.0; BLOCK].into_boxed_slice() }
+        Self { reals: vec![0.0; BLOCK].into_boxed_slice() }
     }
 }
 
@@ -64,22 +63,21 @@ impl Grid {
         if self.bank == Bank::Complex { 2 } else { 1 }
     }
 
-    /// `n` doubles from double number `at` on; ints are converted.
-    pub(super) fn load<'s>(&self, isa: Isa, at: u64, n: usize, scratch: &'s mut Scratch) -> &'s mut [f64] {
+    /// `n` doubles from double number `at` on: in place where they are doubles, else converted.
+    pub(super) fn elems<'s>(&self, isa: Isa, at: u64, n: usize, scratch: &'s mut Scratch) -> Elems<'s, f64> {
         let out = &mut scratch.reals[..n];
         match self.bank {
             Bank::Int => {
-                let ints = &mut scratch.ints[..n];
-                self.x.load(at, ints);
                 let na = na_real();
-                map1(isa, ints, out, |x: i32| if x == NA_INT { na } else { f64::from(x) });
+                map1(isa, self.x.elems(at, n), out, |x: i32| if x == NA_INT { na } else { f64::from(x) });
             }
-            _ => self.x.load(at, out),
+            Bank::Complex if self.remove => {
+                self.x.load(at, out);
+                spread_missing(out);
+            }
+            _ => return self.x.elems(at, n),
         }
-        if self.bank == Bank::Complex && self.remove {
-            spread_missing(out);
-        }
-        out
+        Elems::from(out)
     }
 
     /// The result of a total.
@@ -167,15 +165,15 @@ fn sums(isa: Isa, grid: &Grid, range: std::ops::Range<u64>, scale: f64, scratch:
     let mut halves = [[0.0; BLOCK / 2]; 2];
     while at < end {
         let n = (end - at).min(BLOCK as u64) as usize;
-        let block = grid.load(isa, at, n, scratch);
+        let block = grid.elems(isa, at, n, scratch);
         if parts == 1 {
             sums[0].add(isa, block, grid.remove, scale);
         } else {
-            for (i, z) in block.chunks_exact(2).enumerate() {
-                (halves[0][i], halves[1][i]) = (z[0], z[1]);
+            for (i, x) in block.iter().enumerate() {
+                halves[i % 2][i / 2] = x;
             }
-            for (sum, half) in sums.iter_mut().zip(&mut halves) {
-                sum.add(isa, &mut half[..n / 2], grid.remove, scale);
+            for (sum, half) in sums.iter_mut().zip(&halves) {
+                sum.add(isa, &half[..n / 2], grid.remove, scale);
             }
         }
         at += n as u64;
@@ -208,10 +206,10 @@ fn spread(isa: Isa, grid: &Grid, range: std::ops::Range<u64>, scratch: &mut Scra
     let mut at = range.start;
     while at < range.end {
         let n = (range.end - at).min(BLOCK as u64) as usize;
-        let block = grid.load(isa, at, n, scratch);
+        let block = grid.elems(isa, at, n, scratch);
         let mut odd = Odd::default();
         let mut count = 0;
-        for &x in &*block {
+        for x in block.iter() {
             kept[count] = x;
             if x.is_finite() {
                 count += 1;
@@ -221,7 +219,7 @@ fn spread(isa: Isa, grid: &Grid, range: std::ops::Range<u64>, scratch: &mut Scra
         }
         let kept = &mut kept[..count];
         let mut sum = Sum::new();
-        sum.add(isa, kept, false, 1.0);
+        sum.add(isa, &*kept, false, 1.0);
         let mean = sum.total().over((count as f64).max(1.0)).round();
         let squares = run(isa, Squares { x: kept, mean });
         all = all.with(Spread { count: count as f64, mean, squares, odd });

@@ -8,7 +8,7 @@ use crate::kernels::exact::Dd;
 use crate::kernels::simd::{Isa, run};
 use crate::kernels::spread::{Spread, WelfordRows};
 use crate::kernels::sum::{AddRows, Odd, SCALE};
-use crate::region::Span;
+use crate::region::{Elems, Span};
 
 /// Doubles of a band: its accumulators and one column's stretch of it fit the first-level cache.
 const BAND: u64 = 1024;
@@ -38,11 +38,13 @@ fn band(isa: Isa, grid: &Grid, patch: &Patch, scale: f64, scratch: &mut Scratch)
     let mut out = Band { first: vec![0.0; n], second: vec![0.0; n], counts: vec![0.0; n], odd: Vec::new() };
     // Odd elements are looked for one by one only where they can be: removed ones, and in a second pass after sums that are not finite.
     let watchful = grid.remove || grid.wanted == Wanted::Variance || scale != 1.0;
-    let add = |out: &mut Band, watchful: bool, scratch: &mut Scratch| {
+    let mut blanked = [0.0; BAND as usize];
+    let mut add = |out: &mut Band, watchful: bool, scratch: &mut Scratch| {
         for col in patch.cols.clone() {
-            let block = grid.load(isa, col * height + patch.rows.start, n, scratch);
-            if watchful && any(isa, block, |x| !x.is_finite()) {
-                note_odd(grid, block, out);
+            let mut block = grid.elems(isa, col * height + patch.rows.start, n, scratch);
+            if watchful && any(isa, block, |x: f64| !x.is_finite()) {
+                note_odd(grid, block, &mut blanked[..n], out);
+                block = Elems::from(&blanked[..n]);
             }
             if grid.wanted == Wanted::Variance {
                 let Band { first, second, counts, .. } = out;
@@ -61,14 +63,15 @@ fn band(isa: Isa, grid: &Grid, patch: &Patch, scale: f64, scratch: &mut Scratch)
     out
 }
 
-/// Notes what is odd, by row, and blanks it; removed elements are counted.
+/// Notes what is odd, by row, and blanks it in a copy; removed elements are counted.
 #[cold]
-fn note_odd(grid: &Grid, block: &mut [f64], out: &mut Band) {
+fn note_odd(grid: &Grid, block: Elems<'_, f64>, blanked: &mut [f64], out: &mut Band) {
     if out.odd.is_empty() {
         out.odd = vec![Odd::default(); block.len()];
     }
     let blank = if grid.wanted == Wanted::Variance { f64::NAN } else { 0.0 };
-    for (i, x) in block.iter_mut().enumerate().filter(|(_, x)| !x.is_finite()) {
+    block.copy_to(blanked);
+    for (i, x) in blanked.iter_mut().enumerate().filter(|(_, x)| !x.is_finite()) {
         if x.is_nan() && grid.remove {
             if grid.wanted != Wanted::Variance {
                 out.counts[i] -= 1.0;

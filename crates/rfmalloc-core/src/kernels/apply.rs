@@ -1,70 +1,69 @@
 //! A function of elements over whole blocks, compiled for each instruction set.
 
 use super::simd::{Isa, Kernel, run};
+use crate::region::{Elems, Plain};
 
 struct Map1<'k, A, O, F> {
-    a: &'k [A],
+    a: Elems<'k, A>,
     out: &'k mut [O],
     f: F,
 }
 
-impl<A: Copy, O, F: Fn(A) -> O> Kernel for Map1<'_, A, O, F> {
+impl<A: Plain, O, F: Fn(A) -> O> Kernel for Map1<'_, A, O, F> {
     type Out = ();
     #[inline(always)]
     fn run(self) {
-        for (o, &a) in self.out.iter_mut().zip(self.a) {
-            *o = (self.f)(a);
-        }
+        self.a.map(self.out, self.f);
     }
 }
 
 struct Map2<'k, A, B, O, F> {
-    a: &'k [A],
-    b: &'k [B],
+    a: Elems<'k, A>,
+    b: Elems<'k, B>,
     out: &'k mut [O],
     f: F,
 }
 
-impl<A: Copy, B: Copy, O, F: Fn(A, B) -> O> Kernel for Map2<'_, A, B, O, F> {
+impl<A: Plain, B: Plain, O, F: Fn(A, B) -> O> Kernel for Map2<'_, A, B, O, F> {
     type Out = ();
     #[inline(always)]
     fn run(self) {
-        for ((o, &a), &b) in self.out.iter_mut().zip(self.a).zip(self.b) {
-            *o = (self.f)(a, b);
-        }
+        self.a.map_with(self.b, self.out, self.f);
     }
 }
 
 /// `out[i] = f(a[i])`. `f` must be `#[inline(always)]` or a small closure.
-pub(crate) fn map1<A: Copy, O>(isa: Isa, a: &[A], out: &mut [O], f: impl Fn(A) -> O) {
-    run(isa, Map1 { a, out, f });
+pub(crate) fn map1<'k, A: Plain, O>(isa: Isa, a: impl Into<Elems<'k, A>>, out: &mut [O], f: impl Fn(A) -> O) {
+    run(isa, Map1 { a: a.into(), out, f });
 }
 
 /// `out[i] = f(a[i], b[i])`.
-pub(crate) fn map2<A: Copy, B: Copy, O>(isa: Isa, a: &[A], b: &[B], out: &mut [O], f: impl Fn(A, B) -> O) {
+pub(crate) fn map2<A: Plain, B: Plain, O>(
+    isa: Isa,
+    a: Elems<'_, A>,
+    b: Elems<'_, B>,
+    out: &mut [O],
+    f: impl Fn(A, B) -> O,
+) {
     run(isa, Map2 { a, b, out, f });
 }
 
 struct Any<'k, A, F> {
-    a: &'k [A],
+    a: Elems<'k, A>,
     f: F,
 }
 
-impl<A: Copy, F: Fn(A) -> bool> Kernel for Any<'_, A, F> {
+impl<A: Plain, F: Fn(A) -> bool> Kernel for Any<'_, A, F> {
     type Out = bool;
     #[inline(always)]
     fn run(self) -> bool {
-        let mut found = false;
-        for &a in self.a {
-            found |= (self.f)(a);
-        }
-        found
+        self.a.any(self.f)
     }
 }
 
 /// Whether `f` holds for any element; looks at all, without branches.
-pub(crate) fn any<A: Copy>(isa: Isa, a: &[A], f: impl Fn(A) -> bool) -> bool {
-    run(isa, Any { a, f })
+pub(crate) fn any<'k, A: Plain>(isa: Isa, a: impl Into<Elems<'k, A>>, f: impl Fn(A) -> bool) -> bool {
+    run(isa, Any { a: a.into(), f })
 }
 
 /// Whether a block holds any NaN.

@@ -5,6 +5,7 @@ use super::missing::repair2;
 use super::simd::Isa;
 use crate::convert::Warnings;
 use crate::na::{NA_INT, is_na};
+use crate::region::Elems;
 
 /// The arithmetic operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -26,7 +27,7 @@ pub enum Arith {
 }
 
 /// Doubles. NaN of two numbers is no warning: R gives none for operators.
-pub(crate) fn real(isa: Isa, op: Arith, a: &[f64], b: &[f64], out: &mut [f64]) {
+pub(crate) fn real(isa: Isa, op: Arith, a: Elems<'_, f64>, b: Elems<'_, f64>, out: &mut [f64]) {
     match op {
         Arith::Add => map2(isa, a, b, out, |x, y| x + y),
         Arith::Sub => map2(isa, a, b, out, |x, y| x - y),
@@ -34,14 +35,14 @@ pub(crate) fn real(isa: Isa, op: Arith, a: &[f64], b: &[f64], out: &mut [f64]) {
         Arith::Div => map2(isa, a, b, out, |x, y| x / y),
         Arith::Mod => map2(isa, a, b, out, modulo),
         Arith::IntDiv => map2(isa, a, b, out, int_div),
-        Arith::Pow if b.iter().all(|&y| y == 2.0) => map1(isa, a, out, |x| x * x),
+        Arith::Pow if b.iter().all(|y| y == 2.0) => map1(isa, a, out, |x| x * x),
         Arith::Pow => map2(isa, a, b, out, pow),
     }
     if any_nan(isa, out) {
         let _ = repair2(a, b, out);
         if op == Arith::Mod {
             // A remainder by zero is NaN before anybody asks what of.
-            for (o, _) in out.iter_mut().zip(b).filter(|(_, y)| **y == 0.0) {
+            for (o, _) in out.iter_mut().zip(b.iter()).filter(|(_, y)| *y == 0.0) {
                 *o = f64::NAN;
             }
         }
@@ -116,7 +117,13 @@ fn int_div(x: f64, y: f64) -> f64 {
 }
 
 /// Integers: add, subtract, multiply. Beyond the range of integer: NA and a warning.
-fn wide(isa: Isa, a: &[i32], b: &[i32], out: &mut [i32], f: impl Fn(i64, i64) -> i64 + Copy) -> Warnings {
+fn wide(
+    isa: Isa,
+    a: Elems<'_, i32>,
+    b: Elems<'_, i32>,
+    out: &mut [i32],
+    f: impl Fn(i64, i64) -> i64 + Copy,
+) -> Warnings {
     map2(isa, a, b, out, |x, y| {
         let r = f(i64::from(x), i64::from(y));
         let fits = (r <= i64::from(i32::MAX)) & (r >= -i64::from(i32::MAX));
@@ -124,8 +131,12 @@ fn wide(isa: Isa, a: &[i32], b: &[i32], out: &mut [i32], f: impl Fn(i64, i64) ->
         if fits & known { r as i32 } else { NA_INT }
     });
     let mut warnings = Warnings::default();
-    if any(isa, out, |r| r == NA_INT) {
-        let lost = out.iter().zip(a).zip(b).any(|((&r, &x), &y)| r == NA_INT && x != NA_INT && y != NA_INT);
+    if any(isa, &*out, |r| r == NA_INT) {
+        let lost = out
+            .iter()
+            .zip(a.iter())
+            .zip(b.iter())
+            .any(|((&r, x), y)| r == NA_INT && x != NA_INT && y != NA_INT);
         if lost {
             warnings |= Warnings::INTEGER_OVERFLOW;
         }
@@ -134,7 +145,13 @@ fn wide(isa: Isa, a: &[i32], b: &[i32], out: &mut [i32], f: impl Fn(i64, i64) ->
 }
 
 /// Integers, for the operators whose result is integer. The quotient of two of them is exact enough in double to be rounded down there.
-pub(crate) fn integer(isa: Isa, op: Arith, a: &[i32], b: &[i32], out: &mut [i32]) -> Warnings {
+pub(crate) fn integer(
+    isa: Isa,
+    op: Arith,
+    a: Elems<'_, i32>,
+    b: Elems<'_, i32>,
+    out: &mut [i32],
+) -> Warnings {
     match op {
         Arith::Add => return wide(isa, a, b, out, |x, y| x + y),
         Arith::Sub => return wide(isa, a, b, out, |x, y| x - y),
@@ -154,7 +171,7 @@ pub(crate) fn integer(isa: Isa, op: Arith, a: &[i32], b: &[i32], out: &mut [i32]
 }
 
 /// Changes of sign.
-pub(crate) fn negate_real(isa: Isa, a: &[f64], out: &mut [f64]) {
+pub(crate) fn negate_real(isa: Isa, a: Elems<'_, f64>, out: &mut [f64]) {
     map1(isa, a, out, |x: f64| if x.is_nan() { x } else { -x });
     if any_nan(isa, out) {
         for x in out.iter_mut().filter(|x| x.is_nan()) {
@@ -164,6 +181,6 @@ pub(crate) fn negate_real(isa: Isa, a: &[f64], out: &mut [f64]) {
 }
 
 /// Changes of sign; NA stays.
-pub(crate) fn negate_integer(isa: Isa, a: &[i32], out: &mut [i32]) {
+pub(crate) fn negate_integer(isa: Isa, a: Elems<'_, i32>, out: &mut [i32]) {
     map1(isa, a, out, |x: i32| x.wrapping_neg());
 }

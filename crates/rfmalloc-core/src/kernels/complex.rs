@@ -8,9 +8,10 @@ use super::arith::Arith;
 use super::math::complex::{clog, polar_exp};
 use super::missing::{is_na_complex, repair_complex};
 use super::simd::Isa;
+use crate::region::Elems;
 
 /// An operator over blocks. Remainders are refused before a program is built.
-pub(crate) fn arith(isa: Isa, op: Arith, a: &[C64], b: &[C64], out: &mut [C64]) {
+pub(crate) fn arith(isa: Isa, op: Arith, a: Elems<'_, C64>, b: Elems<'_, C64>, out: &mut [C64]) {
     match op {
         Arith::Add => map2(isa, a, b, out, |x: C64, y: C64| [x[0] + y[0], x[1] + y[1]]),
         Arith::Sub => map2(isa, a, b, out, |x: C64, y: C64| [x[0] - y[0], x[1] - y[1]]),
@@ -19,7 +20,7 @@ pub(crate) fn arith(isa: Isa, op: Arith, a: &[C64], b: &[C64], out: &mut [C64]) 
         Arith::Pow => map2(isa, a, b, out, pow),
         Arith::Mod | Arith::IntDiv => unreachable!("complex has no remainder"),
     }
-    for ((o, &x), &y) in out.iter_mut().zip(a).zip(b) {
+    for ((o, x), y) in out.iter_mut().zip(a.iter()).zip(b.iter()) {
         if o[0].is_nan() || o[1].is_nan() {
             *o = repair_complex(*o, is_na_complex(x) || is_na_complex(y));
         }
@@ -27,8 +28,8 @@ pub(crate) fn arith(isa: Isa, op: Arith, a: &[C64], b: &[C64], out: &mut [C64]) 
 }
 
 /// Changes of sign.
-pub(crate) fn negate(a: &[C64], out: &mut [C64]) {
-    for (o, &z) in out.iter_mut().zip(a) {
+pub(crate) fn negate(a: Elems<'_, C64>, out: &mut [C64]) {
+    for (o, z) in out.iter_mut().zip(a.iter()) {
         *o = z.map(|part| if part.is_nan() { part } else { -part });
     }
 }

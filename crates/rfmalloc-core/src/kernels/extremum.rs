@@ -2,38 +2,50 @@
 
 use super::simd::{Isa, Kernel, run};
 use crate::na::{NA_INT, is_na, na_real};
+use crate::region::Elems;
 
 const LANES: usize = 16;
 
-struct Bounds<'k> {
-    x: &'k [f64],
+/// The end of the elements on one side, and whether an element may be NaN (or is infinite: a product with zero does not tell them apart).
+struct End<'k, F> {
+    x: Elems<'k, f64>,
+    start: f64,
+    /// The first if it lies further out, else the second, also where the first is NaN.
+    further: F,
 }
 
-impl Kernel for Bounds<'_> {
-    type Out = (f64, f64, bool);
+impl<F: Fn(f64, f64) -> f64> Kernel for End<'_, F> {
+    type Out = (f64, bool);
     #[inline(always)]
     fn run(self) -> Self::Out {
-        let (mut low, mut high) = ([f64::INFINITY; LANES], [f64::NEG_INFINITY; LANES]);
-        let mut nan = [0_u64; LANES];
-        let chunks = self.x.chunks_exact(LANES);
-        let tail = chunks.remainder();
-        for row in chunks {
-            for l in 0..LANES {
-                let x = row[l];
-                low[l] = if x < low[l] { x } else { low[l] };
-                high[l] = if x > high[l] { x } else { high[l] };
-                nan[l] |= u64::from(x.is_nan());
-            }
+        let (mut ends, mut rest_end) = ([self.start; LANES], self.start);
+        // Sums of products with zero stay zero until something is not finite. No comparison: it would cost more than the search.
+        let (mut zeros, mut rest_zero) = ([0.0; LANES], 0.0);
+        let further = &self.further;
+        self.x.lanes::<LANES>(
+            |l, x| {
+                ends[l] = further(x, ends[l]);
+                zeros[l] += x * 0.0;
+            },
+            |_, x| {
+                rest_end = further(x, rest_end);
+                rest_zero += x * 0.0;
+            },
+        );
+        for l in 0..LANES {
+            rest_end = further(ends[l], rest_end);
+            rest_zero += zeros[l];
         }
-        for (l, &x) in tail.iter().enumerate() {
-            low[l] = if x < low[l] { x } else { low[l] };
-            high[l] = if x > high[l] { x } else { high[l] };
-            nan[l] |= u64::from(x.is_nan());
-        }
-        let least = low.iter().fold(f64::INFINITY, |m, &x| if x < m { x } else { m });
-        let most = high.iter().fold(f64::NEG_INFINITY, |m, &x| if x > m { x } else { m });
-        (least, most, nan.iter().any(|&n| n != 0))
+        (rest_end, rest_zero.is_nan())
     }
+}
+
+/// Which ends are looked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ends {
+    Low,
+    High,
+    Both,
 }
 
 /// The running bounds of doubles.
@@ -52,14 +64,24 @@ impl RealBounds {
         Self { low: f64::INFINITY, high: f64::NEG_INFINITY, na: false, nan: false, count: 0 }
     }
 
-    /// Looks at a block.
-    pub(crate) fn add(&mut self, isa: Isa, block: &[f64]) {
-        let (mut low, mut high, nan) = run(isa, Bounds { x: block });
-        let missing = if nan { self.note_missing(block) } else { 0 };
+    /// Looks at a block, for these ends alone.
+    pub(crate) fn add(&mut self, isa: Isa, block: Elems<'_, f64>, ends: Ends) {
+        let (mut low, mut high, mut suspect) = (self.low, self.high, false);
+        if ends != Ends::High {
+            let further = |x, y| if x < y { x } else { y };
+            let (end, odd) = run(isa, End { x: block, start: f64::INFINITY, further });
+            (low, suspect) = (end, odd);
+        }
+        if ends != Ends::Low {
+            let further = |x, y| if x > y { x } else { y };
+            let (end, odd) = run(isa, End { x: block, start: f64::NEG_INFINITY, further });
+            (high, suspect) = (end, suspect | odd);
+        }
+        let missing = if suspect { self.note_missing(block) } else { 0 };
         self.count += block.len() as u64 - missing;
         // Lanes see zeros out of order: the sign of the first one in the block counts.
         if low == 0.0 || high == 0.0 {
-            let zero = block.iter().find(|&&x| x == 0.0).copied().unwrap_or(0.0);
+            let zero = block.iter().find(|&x| x == 0.0).unwrap_or(0.0);
             low = if low == 0.0 { zero } else { low };
             high = if high == 0.0 { zero } else { high };
         }
@@ -67,9 +89,9 @@ impl RealBounds {
         self.high = if high > self.high { high } else { self.high };
     }
 
-    fn note_missing(&mut self, block: &[f64]) -> u64 {
+    fn note_missing(&mut self, block: Elems<'_, f64>) -> u64 {
         let mut missing = 0;
-        for &x in block.iter().filter(|x| x.is_nan()) {
+        for x in block.iter().filter(|x| x.is_nan()) {
             missing += 1;
             if is_na(x) { self.na = true } else { self.nan = true }
         }
@@ -100,7 +122,7 @@ impl RealBounds {
 }
 
 struct IntBoundsOf<'k> {
-    x: &'k [i32],
+    x: Elems<'k, i32>,
 }
 
 impl Kernel for IntBoundsOf<'_> {
@@ -108,7 +130,7 @@ impl Kernel for IntBoundsOf<'_> {
     #[inline(always)]
     fn run(self) -> Self::Out {
         let (mut low, mut high, mut missing) = (i32::MAX, i32::MIN, 0_u32);
-        for &x in self.x {
+        for x in self.x.iter() {
             let na = x == NA_INT;
             // NA is the smallest pattern: it never raises the upper bound, and counts as the largest for the lower.
             low = low.min(if na { i32::MAX } else { x });
@@ -135,7 +157,7 @@ impl IntBounds {
     }
 
     /// Looks at a block.
-    pub(crate) fn add(&mut self, isa: Isa, block: &[i32]) {
+    pub(crate) fn add(&mut self, isa: Isa, block: Elems<'_, i32>) {
         let (low, high, missing) = run(isa, IntBoundsOf { x: block });
         *self =
             self.then(Self { low, high, na: missing > 0, count: block.len() as u64 - u64::from(missing) });

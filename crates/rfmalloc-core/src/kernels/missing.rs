@@ -7,6 +7,7 @@
 use super::C64;
 use crate::convert::Warnings;
 use crate::na::{is_na, na_real};
+use crate::region::Elems;
 
 /// What a NaN result of these operands is.
 #[inline]
@@ -15,9 +16,9 @@ pub(crate) fn nan_of(any_na: bool) -> f64 {
 }
 
 /// Repairs a block of results of one operand; warns where NaN came of a number.
-pub(crate) fn repair1(x: &[f64], out: &mut [f64]) -> Warnings {
+pub(crate) fn repair1(x: Elems<'_, f64>, out: &mut [f64]) -> Warnings {
     let mut warnings = Warnings::default();
-    for (o, &x) in out.iter_mut().zip(x) {
+    for (o, x) in out.iter_mut().zip(x.iter()) {
         if o.is_nan() {
             *o = nan_of(is_na(x));
             if !x.is_nan() {
@@ -29,9 +30,9 @@ pub(crate) fn repair1(x: &[f64], out: &mut [f64]) -> Warnings {
 }
 
 /// Repairs a block of results of two operands; `warns` where NaN came of numbers.
-pub(crate) fn repair2(a: &[f64], b: &[f64], out: &mut [f64]) -> Warnings {
+pub(crate) fn repair2(a: Elems<'_, f64>, b: Elems<'_, f64>, out: &mut [f64]) -> Warnings {
     let mut warnings = Warnings::default();
-    for ((o, &a), &b) in out.iter_mut().zip(a).zip(b) {
+    for ((o, a), b) in out.iter_mut().zip(a.iter()).zip(b.iter()) {
         if o.is_nan() {
             *o = nan_of(is_na(a) || is_na(b));
             if !a.is_nan() && !b.is_nan() {

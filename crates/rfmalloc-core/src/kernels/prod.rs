@@ -1,9 +1,11 @@
 //! Products: significands multiplied as double-doubles, exponents added apart, so that no running product leaves the range.
 
+use super::apply::any;
 use super::complex::ldexp;
 use super::exact::{Dd, quick_two_sum, two_prod};
 use super::simd::{Isa, Kernel, run};
 use super::sum::Odd;
+use crate::region::Elems;
 
 /// A number `m * 2^e` with `m` a double-double near 1, or zero.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +93,7 @@ pub(crate) struct Product {
 const LANES: usize = 8;
 
 struct Multiply<'k> {
-    x: &'k [f64],
+    x: Elems<'k, f64>,
 }
 
 impl Kernel for Multiply<'_> {
@@ -99,21 +101,23 @@ impl Kernel for Multiply<'_> {
     #[inline(always)]
     fn run(self) -> Self::Out {
         let (mut hi, mut lo, mut exps) = ([1.0; LANES], [0.0; LANES], [0_i64; LANES]);
-        let chunks = self.x.chunks_exact(LANES);
-        let tail = chunks.remainder();
         let mut step = |l: usize, x: f64| {
+            // What is odd, and zero, has been noted elsewhere.
+            let x = if x.is_finite() & (x != 0.0) { x } else { 1.0 };
             let (m, e) = parts(x);
             let (p, err) = two_prod(hi[l], m);
             (hi[l], lo[l]) = quick_two_sum(p, err + lo[l] * m);
             exps[l] += e;
         };
-        for row in chunks {
-            for l in 0..LANES {
-                step(l, row[l]);
-            }
-        }
-        for (l, &x) in tail.iter().enumerate() {
-            step(l, x);
+        let mut rest = [1.0; LANES];
+        self.x.lanes::<LANES>(
+            |l, x| {
+                step(l, x);
+            },
+            |l, x| rest[l] = x,
+        );
+        for l in 0..LANES {
+            step(l, rest[l]);
         }
         (std::array::from_fn(|l| Dd { hi: hi[l], lo: lo[l] }), exps.iter().sum())
     }
@@ -124,18 +128,20 @@ impl Product {
         Self { value: Scaled::one(), zero: false, odd: Odd::default(), negative: false }
     }
 
-    /// Multiplies a block in; at most [`super::BLOCK`] elements, so that a lane's significands stay far from the range's end. The block is scratch.
-    pub(crate) fn multiply(&mut self, isa: Isa, block: &mut [f64], remove: bool) {
-        for x in block.iter_mut().filter(|x| !x.is_finite() || **x == 0.0) {
-            if *x == 0.0 {
-                self.zero = true;
-            } else if !(x.is_nan() && remove) {
-                self.odd.note(*x);
-                self.negative ^= *x < 0.0;
+    /// Multiplies elements in; at most [`super::BLOCK`], so that a lane's significands stay far from the range's end.
+    pub(crate) fn multiply<'k>(&mut self, isa: Isa, x: impl Into<Elems<'k, f64>>, remove: bool) {
+        let x = x.into();
+        if any(isa, x, |x: f64| !x.is_finite() | (x == 0.0)) {
+            for x in x.iter().filter(|&x| !x.is_finite() || x == 0.0) {
+                if x == 0.0 {
+                    self.zero = true;
+                } else if !(x.is_nan() && remove) {
+                    self.odd.note(x);
+                    self.negative ^= x < 0.0;
+                }
             }
-            *x = 1.0;
         }
-        let (lanes, e) = run(isa, Multiply { x: block });
+        let (lanes, e) = run(isa, Multiply { x });
         let mut value = Scaled { m: self.value.m, e: self.value.e + e };
         for lane in lanes {
             value = value.times(Scaled { m: lane, e: 0 }.normal());

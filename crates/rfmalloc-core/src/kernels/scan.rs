@@ -70,7 +70,7 @@ impl Scan for CumSum {
         Sum::new()
     }
     fn gather(&self, isa: Isa, part: &mut Sum, block: &mut [f64]) {
-        part.add(isa, block, false, 1.0);
+        part.add(isa, &*block, false, 1.0);
     }
     fn after(&self, state: &SumState, part: &Sum) -> SumState {
         SumState { total: state.total.plus(part.total()), scaled: Dd::default(), odd: state.odd.or(part.odd) }
@@ -143,7 +143,7 @@ impl Scan for CumProd {
         Product::new()
     }
     fn gather(&self, isa: Isa, part: &mut Product, block: &mut [f64]) {
-        part.multiply(isa, block, false);
+        part.multiply(isa, &*block, false);
     }
     fn after(&self, state: &Product, part: &Product) -> Product {
         state.times(*part)
@@ -153,7 +153,7 @@ impl Scan for CumProd {
             if x.is_finite() && x != 0.0 {
                 state.value = state.value.times(Scaled::of(x));
             } else {
-                state.multiply(Isa::Baseline, &mut [x], false);
+                state.multiply(Isa::Baseline, &[x][..], false);
             }
             *o = state.total();
         }

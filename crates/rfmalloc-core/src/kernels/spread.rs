@@ -3,6 +3,7 @@
 use super::simd::Kernel;
 use super::sum::Odd;
 use crate::na::na_real;
+use crate::region::Elems;
 
 /// Count, mean and sum of squared deviations, merged as Chan, Golub and `LeVeque` do ("Updating Formulae and a Pairwise Algorithm for Computing
 /// Sample Variances", 1979).
@@ -72,7 +73,7 @@ impl Kernel for Squares<'_> {
 
 /// Adds one element to each row's spread (Welford's update).
 pub(crate) struct WelfordRows<'k> {
-    pub(crate) x: &'k [f64],
+    pub(crate) x: Elems<'k, f64>,
     pub(crate) counts: &'k mut [f64],
     pub(crate) means: &'k mut [f64],
     pub(crate) squares: &'k mut [f64],
@@ -82,7 +83,9 @@ impl Kernel for WelfordRows<'_> {
     type Out = ();
     #[inline(always)]
     fn run(self) {
-        for (((&x, c), m), s) in self.x.iter().zip(self.counts).zip(self.means).zip(self.squares) {
+        let n = self.x.len().min(self.counts.len());
+        let counts = &mut self.counts[..n];
+        for ((x, c), (m, s)) in self.x.iter().zip(counts).zip(self.means.iter_mut().zip(self.squares)) {
             // What is missing or odd has been noted elsewhere and changes nothing here.
             let counts = x.is_finite();
             let count = *c + if counts { 1.0 } else { 0.0 };

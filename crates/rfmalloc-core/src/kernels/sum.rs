@@ -7,6 +7,7 @@
 use super::exact::{Dd, two_sum};
 use super::simd::{Isa, Kernel, run};
 use crate::na::{NA_INT, is_na, na_real};
+use crate::region::Elems;
 
 /// Accumulators side by side: whole vectors on every instruction set, and enough of them to hide an addition's latency.
 pub(crate) const LANES: usize = 16;
@@ -79,32 +80,48 @@ pub(crate) struct Sum {
 }
 
 struct Add<'k> {
-    x: &'k [f64],
+    x: Elems<'k, f64>,
     sums: [f64; LANES],
     errors: [f64; LANES],
     scale: f64,
+    /// Leave out what is not finite.
+    finite: bool,
+}
+
+impl Add<'_> {
+    #[inline(always)]
+    fn add(self, f: impl Fn(f64) -> f64) -> ([f64; LANES], [f64; LANES]) {
+        let (mut sums, mut errors) = (self.sums, self.errors);
+        let mut rest = [0.0; LANES];
+        self.x.lanes::<LANES>(
+            |l, x| {
+                let (s, e) = two_sum(sums[l], f(x));
+                sums[l] = s;
+                errors[l] += e;
+            },
+            |l, x| rest[l] = f(x),
+        );
+        for l in 0..LANES {
+            let (s, e) = two_sum(sums[l], rest[l]);
+            sums[l] = s;
+            errors[l] += e;
+        }
+        (sums, errors)
+    }
 }
 
 impl Kernel for Add<'_> {
     type Out = ([f64; LANES], [f64; LANES]);
     #[inline(always)]
     fn run(self) -> Self::Out {
-        let (mut sums, mut errors) = (self.sums, self.errors);
-        let chunks = self.x.chunks_exact(LANES);
-        let tail = chunks.remainder();
-        for row in chunks {
-            for l in 0..LANES {
-                let (s, e) = two_sum(sums[l], row[l] * self.scale);
-                sums[l] = s;
-                errors[l] += e;
-            }
+        let scale = self.scale;
+        if self.finite {
+            self.add(|x| if x.is_finite() { x * scale } else { 0.0 })
+        } else if scale == 1.0 {
+            self.add(|x| x)
+        } else {
+            self.add(|x| x * scale)
         }
-        for (l, &x) in tail.iter().enumerate() {
-            let (s, e) = two_sum(sums[l], x * self.scale);
-            sums[l] = s;
-            errors[l] += e;
-        }
-        (sums, errors)
     }
 }
 
@@ -113,32 +130,29 @@ impl Sum {
         Self { sums: [0.0; LANES], errors: [0.0; LANES], odd: Odd::default(), count: 0 }
     }
 
-    /// Adds a block, each element times `scale` (1, or [`SCALE`] when the total left the range). The block is scratch: odd elements in it
-    /// are blanked. With `remove`, NA and NaN are left out without a trace.
-    pub(crate) fn add(&mut self, isa: Isa, block: &mut [f64], remove: bool, scale: f64) {
-        self.count += block.len() as u64;
-        let x = &*block;
-        let (sums, errors) = run(isa, Add { x, sums: self.sums, errors: self.errors, scale });
+    /// Adds elements, each times `scale` (1, or [`SCALE`] when the total left the range). With `remove`, NA and NaN are left out without a
+    /// trace.
+    pub(crate) fn add<'k>(&mut self, isa: Isa, x: impl Into<Elems<'k, f64>>, remove: bool, scale: f64) {
+        let x = x.into();
+        self.count += x.len() as u64;
+        let add = |finite| Add { x, sums: self.sums, errors: self.errors, scale, finite };
+        let (mut sums, mut errors) = run(isa, add(false));
         // Any element that is not finite leaves its lane not finite; so does overflow.
-        if sums.iter().all(|s| s.is_finite()) {
-            (self.sums, self.errors) = (sums, errors);
-            return;
-        }
-        let mut blanked = false;
-        for x in block.iter_mut().filter(|x| !x.is_finite()) {
-            if x.is_nan() && remove {
-                self.count -= 1;
-            } else {
-                self.odd.note(*x);
+        if !sums.iter().all(|s| s.is_finite()) {
+            let mut met = false;
+            for x in x.iter().filter(|x| !x.is_finite()) {
+                met = true;
+                if x.is_nan() && remove {
+                    self.count -= 1;
+                } else {
+                    self.odd.note(x);
+                }
             }
-            *x = 0.0;
-            blanked = true;
+            if met {
+                (sums, errors) = run(isa, add(true));
+            }
         }
-        (self.sums, self.errors) = if blanked {
-            run(isa, Add { x: &*block, sums: self.sums, errors: self.errors, scale })
-        } else {
-            (sums, errors)
-        };
+        (self.sums, self.errors) = (sums, errors);
     }
 
     /// The lanes' total. Not finite means: the total left double's range, sum again scaled.
@@ -170,35 +184,28 @@ pub(crate) struct IntSum {
 }
 
 struct AddInts<'k> {
-    x: &'k [i32],
+    x: Elems<'k, i32>,
 }
 
 impl Kernel for AddInts<'_> {
     type Out = (i64, u32);
     #[inline(always)]
     fn run(self) -> Self::Out {
-        let mut totals = [0_i64; LANES];
-        let mut missing = [0_u32; LANES];
-        let chunks = self.x.chunks_exact(LANES);
-        let tail = chunks.remainder();
-        for row in chunks {
-            for l in 0..LANES {
-                let na = row[l] == NA_INT;
-                totals[l] += if na { 0 } else { i64::from(row[l]) };
-                missing[l] += u32::from(na);
-            }
+        // Sums of whole numbers do not depend on their order: no lanes of our own.
+        let (mut total, mut missing) = (0_i64, 0_u32);
+        for x in self.x.iter() {
+            total += i64::from(x);
         }
-        for (l, &x) in tail.iter().enumerate() {
-            totals[l] += if x == NA_INT { 0 } else { i64::from(x) };
-            missing[l] += u32::from(x == NA_INT);
+        for x in self.x.iter() {
+            missing += u32::from(x == NA_INT);
         }
-        (totals.iter().sum(), missing.iter().sum())
+        (total - i64::from(NA_INT) * i64::from(missing), missing)
     }
 }
 
 impl IntSum {
-    /// Adds a block.
-    pub(crate) fn add(&mut self, isa: Isa, block: &[i32], remove: bool) {
+    /// Adds elements, at most 2^31.
+    pub(crate) fn add(&mut self, isa: Isa, block: Elems<'_, i32>, remove: bool) {
         let (total, missing) = run(isa, AddInts { x: block });
         self.total += i128::from(total);
         self.na |= missing > 0 && !remove;
@@ -213,7 +220,7 @@ impl IntSum {
 
 /// Adds one element, times `scale`, to each row's sum: the lanes are rows.
 pub(crate) struct AddRows<'k> {
-    pub(crate) x: &'k [f64],
+    pub(crate) x: Elems<'k, f64>,
     pub(crate) sums: &'k mut [f64],
     pub(crate) errors: &'k mut [f64],
     pub(crate) scale: f64,
@@ -223,10 +230,10 @@ impl Kernel for AddRows<'_> {
     type Out = ();
     #[inline(always)]
     fn run(self) {
-        for ((s, e), &x) in self.sums.iter_mut().zip(self.errors).zip(self.x) {
-            let (sum, error) = two_sum(*s, x * self.scale);
-            *s = sum;
-            *e += error;
-        }
+        let scale = self.scale;
+        self.x.update(self.sums, self.errors, |x, s, e| {
+            let (sum, error) = two_sum(s, x * scale);
+            (sum, e + error)
+        });
     }
 }

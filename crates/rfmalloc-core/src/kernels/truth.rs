@@ -2,6 +2,7 @@
 
 use super::simd::{Isa, Kernel, run};
 use crate::na::NA_INT;
+use crate::region::Elems;
 
 /// Which values were met.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,7 +13,7 @@ pub(crate) struct Truths {
 }
 
 struct Look<'k> {
-    x: &'k [i32],
+    x: Elems<'k, i32>,
 }
 
 impl Kernel for Look<'_> {
@@ -20,7 +21,7 @@ impl Kernel for Look<'_> {
     #[inline(always)]
     fn run(self) -> Truths {
         let mut out = Truths::default();
-        for &x in self.x {
+        for x in self.x.iter() {
             out.na |= x == NA_INT;
             out.no |= x == 0;
             out.yes |= (x != 0) & (x != NA_INT);
@@ -31,7 +32,7 @@ impl Kernel for Look<'_> {
 
 impl Truths {
     /// Those of a block.
-    pub(crate) fn of(isa: Isa, block: &[i32]) -> Self {
+    pub(crate) fn of(isa: Isa, block: Elems<'_, i32>) -> Self {
         run(isa, Look { x: block })
     }
 

@@ -24,7 +24,7 @@ mod span;
 pub(crate) use alias::Alias;
 pub(crate) use gather::AHEAD;
 pub(crate) use meta::MetaMap;
-pub(crate) use plain::{Plain, fence_streams};
+pub(crate) use plain::{Elems, Plain, fence_streams};
 pub use span::{PageAdvice, RawBytes};
 pub(crate) use span::{Span, map_plain};
 

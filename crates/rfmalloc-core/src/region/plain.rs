@@ -1,9 +1,17 @@
-//! Typed copies between raw element memory and private blocks: what the kernels read and write through.
+//! Typed access to raw element memory: what the kernels read and write through.
 //!
-//! Holds: [`Plain`], the element types that any bit pattern is a value of, and the loads and stores of [`Span`] in elements. Whole blocks are
-//! copied, because others may write the memory meanwhile: a kernel sees one private picture of each block and no reference spans the rest.
+//! Holds: [`Plain`], the element types that any bit pattern is a value of; the loads and stores of [`Span`] in elements; and [`Elems`], a
+//! stretch of elements that is read by copies alone, element by element or row by row into registers, because others may write the memory
+//! meanwhile: no reference ever spans it. The loops of [`Elems`] are what the kernels are made of, and are inlined into them.
+
+#![expect(
+    clippy::inline_always,
+    reason = "a kernel's loop is vectorised only where it is inlined into its instruction set's wrapper"
+)]
 
 use super::Span;
+use crate::sync_types::step;
+use std::marker::PhantomData;
 
 /// An element type: any bit pattern is a value of it, and it has no padding.
 ///
@@ -48,6 +56,127 @@ impl Span {
     /// to other threads only after [`fence_streams`].
     pub(crate) fn stream<T: Plain>(self, idx: u64, items: &[T]) {
         self.write_past_caches(idx * size_of::<T>() as u64, bytes_of(items));
+    }
+}
+
+/// Elements to be read, of a private block or of shared memory. Every read copies; two reads of one element may differ.
+#[derive(Clone, Copy)]
+pub(crate) struct Elems<'e, T> {
+    ptr: *const T,
+    len: usize,
+    life: PhantomData<&'e [T]>,
+}
+
+impl<'e, T: Plain> From<&'e [T]> for Elems<'e, T> {
+    fn from(items: &'e [T]) -> Self {
+        Self { ptr: items.as_ptr(), len: items.len(), life: PhantomData }
+    }
+}
+
+impl<'e, T: Plain> From<&'e mut [T]> for Elems<'e, T> {
+    fn from(items: &'e mut [T]) -> Self {
+        Self::from(&*items)
+    }
+}
+
+impl<T: Plain> Elems<'_, T> {
+    /// How many.
+    pub(crate) fn len(self) -> usize {
+        self.len
+    }
+
+    /// Element `i`, which is below `len`.
+    #[inline(always)]
+    fn at(self, i: usize) -> T {
+        debug_assert!(i < self.len);
+        // SAFETY: 1. `i` is below `len` (the loops here count to it), so the element lies inside the memory; 2. any bits are a value; 3. the
+        // read needs no alignment.
+        unsafe { self.ptr.add(i).read_unaligned() }
+    }
+
+    /// All of them, in order.
+    #[inline(always)]
+    pub(crate) fn iter(self) -> impl Iterator<Item = T> {
+        (0..self.len).map(move |i| self.at(i))
+    }
+
+    /// The first `n`, or all if there are fewer.
+    pub(crate) fn first(self, n: usize) -> Self {
+        Self { len: self.len.min(n), ..self }
+    }
+
+    /// Copies them to the start of `out`.
+    pub(crate) fn copy_to(self, out: &mut [T]) {
+        let n = self.len.min(out.len());
+        // SAFETY: 1. both are at least `n` elements long; 2. `out` is borrowed alone, so it is other memory.
+        unsafe { std::ptr::copy_nonoverlapping(self.ptr, out.as_mut_ptr(), n) }
+    }
+
+    /// `out[i] = f(self[i])`, as far as both go.
+    #[inline(always)]
+    pub(crate) fn map<O>(self, out: &mut [O], f: impl Fn(T) -> O) {
+        let n = self.len.min(out.len());
+        for (i, o) in out[..n].iter_mut().enumerate() {
+            *o = f(self.at(i));
+        }
+    }
+
+    /// `out[i] = f(self[i], other[i])`, as far as all go.
+    #[inline(always)]
+    pub(crate) fn map_with<B: Plain, O>(self, other: Elems<'_, B>, out: &mut [O], f: impl Fn(T, B) -> O) {
+        let n = self.len.min(out.len()).min(other.len);
+        for (i, o) in out[..n].iter_mut().enumerate() {
+            *o = f(self.at(i), other.at(i));
+        }
+    }
+
+    /// `(a[i], b[i]) = f(self[i], a[i], b[i])`, as far as all go.
+    #[inline(always)]
+    pub(crate) fn update<A: Copy, B: Copy>(self, a: &mut [A], b: &mut [B], f: impl Fn(T, A, B) -> (A, B)) {
+        let n = self.len.min(a.len()).min(b.len());
+        for (i, (a, b)) in a[..n].iter_mut().zip(&mut b[..n]).enumerate() {
+            (*a, *b) = f(self.at(i), *a, *b);
+        }
+    }
+
+    /// Whether `f` holds for any; looks at all, without branches.
+    #[inline(always)]
+    pub(crate) fn any(self, f: impl Fn(T) -> bool) -> bool {
+        let mut found = false;
+        for i in 0..self.len {
+            found |= f(self.at(i));
+        }
+        found
+    }
+
+    /// Each element with its lane of `N`, row by row; then the elements that fill no row.
+    #[inline(always)]
+    pub(crate) fn lanes<const N: usize>(
+        self,
+        mut each: impl FnMut(usize, T),
+        mut rest: impl FnMut(usize, T),
+    ) {
+        let whole = self.len / N;
+        for r in 0..whole {
+            for l in 0..N {
+                each(l, self.at(r * N + l));
+            }
+        }
+        for i in whole * N..self.len {
+            rest(i - whole * N, self.at(i));
+        }
+    }
+}
+
+impl Span {
+    /// Elements `[idx, idx + n)`, to be read in place; none if the span does not hold them all. Not longer than the span's memory is mapped.
+    pub(crate) fn elems<'e, T: Plain>(self, idx: u64, n: usize) -> Elems<'e, T> {
+        let off = idx.saturating_mul(size_of::<T>() as u64);
+        let held = (n as u64).checked_mul(size_of::<T>() as u64).and_then(|nbytes| off.checked_add(nbytes));
+        let len = if held.is_some_and(|end| end <= self.nbytes()) { n } else { 0 };
+        debug_assert_eq!(len, n, "read beyond a span");
+        step();
+        Elems { ptr: self.ptr().wrapping_add(off as usize).cast(), len, life: PhantomData }
     }
 }
 

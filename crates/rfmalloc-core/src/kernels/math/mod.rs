@@ -18,6 +18,7 @@ use super::missing::{is_na_complex, repair_complex, repair1, repair2};
 use super::simd::Isa;
 use crate::convert::Warnings;
 use crate::na::NA_INT;
+use crate::region::Elems;
 
 /// The functions of one argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -176,7 +177,7 @@ impl Math2 {
 }
 
 /// `out = f(x)` for doubles; NaN of a number warns.
-pub(crate) fn real(isa: Isa, f: Math, x: &[f64], out: &mut [f64]) -> Warnings {
+pub(crate) fn real(isa: Isa, f: Math, x: Elems<'_, f64>, out: &mut [f64]) -> Warnings {
     match f {
         Math::Abs => map1(isa, x, out, f64::abs),
         Math::Sign => map1(isa, x, out, |x: f64| {
@@ -223,14 +224,14 @@ pub(crate) fn real(isa: Isa, f: Math, x: &[f64], out: &mut [f64]) -> Warnings {
 }
 
 /// `abs` of integers.
-pub(crate) fn abs_integer(isa: Isa, x: &[i32], out: &mut [i32]) {
+pub(crate) fn abs_integer(isa: Isa, x: Elems<'_, i32>, out: &mut [i32]) {
     map1(isa, x, out, |x: i32| if x == NA_INT { NA_INT } else { x.wrapping_abs() });
 }
 
 /// `f(x, y)` for doubles.
-pub(crate) fn real2(isa: Isa, f: Math2, x: &[f64], y: &[f64], out: &mut [f64]) -> Warnings {
+pub(crate) fn real2(isa: Isa, f: Math2, x: Elems<'_, f64>, y: Elems<'_, f64>, out: &mut [f64]) -> Warnings {
     match f {
-        Math2::Round if y.iter().all(|&d| d == 0.0) => map1(isa, x, out, f64::round_ties_even),
+        Math2::Round if y.iter().all(|d| d == 0.0) => map1(isa, x, out, f64::round_ties_even),
         Math2::Round => map2(isa, x, y, out, round::round),
         Math2::Signif => map2(isa, x, y, out, round::signif),
         Math2::Log => map2(isa, x, y, out, log::log_base),
@@ -240,10 +241,10 @@ pub(crate) fn real2(isa: Isa, f: Math2, x: &[f64], y: &[f64], out: &mut [f64]) -
 }
 
 /// `out = f(z)` for complex; `abs` is [`modulus`].
-pub(crate) fn of_complex(f: Math, x: &[C64], out: &mut [C64]) -> Warnings {
+pub(crate) fn of_complex(f: Math, x: Elems<'_, C64>, out: &mut [C64]) -> Warnings {
     let g = complex::function(f);
     let mut warnings = Warnings::default();
-    for (o, &z) in out.iter_mut().zip(x) {
+    for (o, z) in out.iter_mut().zip(x.iter()) {
         *o = g(z);
         if o[0].is_nan() || o[1].is_nan() {
             *o = repair_complex(*o, is_na_complex(z));
@@ -256,9 +257,9 @@ pub(crate) fn of_complex(f: Math, x: &[C64], out: &mut [C64]) -> Warnings {
 }
 
 /// `f(z, w)` for complex; `round` and `signif` take the digits from `w`'s real part.
-pub(crate) fn of_complex2(f: Math2, x: &[C64], y: &[C64], out: &mut [C64]) -> Warnings {
+pub(crate) fn of_complex2(f: Math2, x: Elems<'_, C64>, y: Elems<'_, C64>, out: &mut [C64]) -> Warnings {
     let mut warnings = Warnings::default();
-    for ((o, &z), &w) in out.iter_mut().zip(x).zip(y) {
+    for ((o, z), w) in out.iter_mut().zip(x.iter()).zip(y.iter()) {
         *o = match f {
             Math2::Round => z.map(|part| round::round(part, w[0])),
             Math2::Signif => round::signif_complex(z, w[0]),
@@ -276,8 +277,8 @@ pub(crate) fn of_complex2(f: Math2, x: &[C64], y: &[C64], out: &mut [C64]) -> Wa
 }
 
 /// The modulus.
-pub(crate) fn modulus(x: &[C64], out: &mut [f64]) {
-    for (o, &z) in out.iter_mut().zip(x) {
+pub(crate) fn modulus(x: Elems<'_, C64>, out: &mut [f64]) {
+    for (o, z) in out.iter_mut().zip(x.iter()) {
         *o = if z[0].is_nan() || z[1].is_nan() {
             super::missing::nan_of(is_na_complex(z))
         } else {

@@ -7,6 +7,7 @@
 use super::super::apply::{any, map1};
 use super::super::simd::Isa;
 use super::exp::SHIFT;
+use crate::region::Elems;
 
 /// Up to here `k` has 16 bits, so its products with the parts of `pi/2` are exact.
 const LIMIT: f64 = 102_000.0;
@@ -67,20 +68,20 @@ fn far(x: f64) -> bool {
 }
 
 /// Sines.
-pub(super) fn sin(isa: Isa, x: &[f64], out: &mut [f64]) {
+pub(super) fn sin(isa: Isa, x: Elems<'_, f64>, out: &mut [f64]) {
     map1(isa, x, out, |x| sine(x, 0));
     if any(isa, x, far) {
-        for (o, &x) in out.iter_mut().zip(x).filter(|(_, x)| far(**x)) {
+        for (o, x) in out.iter_mut().zip(x.iter()).filter(|(_, x)| far(*x)) {
             *o = x.sin();
         }
     }
 }
 
 /// Cosines.
-pub(super) fn cos(isa: Isa, x: &[f64], out: &mut [f64]) {
+pub(super) fn cos(isa: Isa, x: Elems<'_, f64>, out: &mut [f64]) {
     map1(isa, x, out, |x| sine(x, 1));
     if any(isa, x, far) {
-        for (o, &x) in out.iter_mut().zip(x).filter(|(_, x)| far(**x)) {
+        for (o, x) in out.iter_mut().zip(x.iter()).filter(|(_, x)| far(*x)) {
             *o = x.cos();
         }
     }
