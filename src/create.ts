@@ -11,6 +11,7 @@ import {
   COMPLEX,
   LOGICAL,
   isImportable,
+  KIND,
   isTypedArray,
   parseType,
   type Dtype,
@@ -285,7 +286,7 @@ function createWith(
 
 export const SHAPED_KEYS = [...CREATE_KEYS, 'values', 'dimnames'] as const
 
-/** A committed matrix (`kind` 1) or array (2): zeros, or `values`, whose number must be the product of the extents. */
+/** A committed matrix or array, by `kind`: zeros, or `values`, whose number must be the product of the extents. */
 export function createShaped(
   store: Store,
   dtype: Dtype,
@@ -294,7 +295,7 @@ export function createShaped(
   options: unknown,
   operation: string,
 ): Vector {
-  const extents = kind === 1 ? checkMatrixDim(dim, operation) : checkDim(dim, operation)
+  const extents = kind === KIND.matrix ? checkMatrixDim(dim, operation) : checkDim(dim, operation)
   const raw = checkKeys(options, SHAPED_KEYS, operation)
   const zero = checkFlag(raw['zeroInitialize'], true, 'zeroInitialize')
   const dimnames = checkDimnames(raw['dimnames'], extents, spaceOf(store), operation)

@@ -9,6 +9,7 @@ import { Handle } from './handle.js'
 import { native, type NativeChanges } from './native.js'
 import type { Space } from './memory.js'
 import { spaceOf, type Store } from './store.js'
+import { isWellFormed } from './text.js'
 import { isVector, labelsOf, partsOf, type Vector } from './vector.js'
 
 /** Checked names, not yet copied. */
@@ -76,6 +77,7 @@ function checkAlong(
   operation: string,
 ): Labels | null {
   if (given === null) return null
+  if (given === undefined) fail('VALUE', `${operation}: dimnames[${i}] is undefined; no names are null`)
   const labels = checkLabels(given, `${operation}: dimnames[${i}]`, space)
   // R: a component of length 0 is none.
   if (labels.length === 0) return null
@@ -115,8 +117,7 @@ function checkLabel(x: unknown, what: string, k: number): void {
     fail('VALUE', `${what}: element ${k} is undefined; a missing name is null`, { index: k })
   if (typeof x !== 'string')
     return fail('TYPE', `${what}: element ${k} must be a string or null, not ${show(x)}`)
-  if (/\p{Surrogate}/u.test(x))
-    fail('ENCODING', `${what}: element ${k} contains a lone surrogate`, { index: k })
+  if (!isWellFormed(x)) fail('ENCODING', `${what}: element ${k} contains a lone surrogate`, { index: k })
 }
 
 // ---- parts

@@ -67,6 +67,10 @@ export class Matrix<T extends Type = Type> extends NdArray<T> {
   readonly #handle: Handle
   readonly #start: number
   readonly #columns: Columns | undefined
+  /** Extents for element access, and the value of the liveness cell they were asked at. */
+  #nrow = 0
+  #ncol = 0
+  #stamp: number | undefined
 
   /** Internal. */
   protected constructor(handle: Handle, start: number, length: number, columns?: Columns) {
@@ -80,9 +84,11 @@ export class Matrix<T extends Type = Type> extends NdArray<T> {
     makers[KIND.matrix] = handle => new Matrix(handle, 0, handle.length)
   }
 
+  /** 'matrix'; what the object is now, if it was reshaped. */
   override get kind(): 'matrix' {
     return this.#columns === undefined ? (super.kind as 'matrix') : 'matrix'
   }
+  /** As {@link Vector.ref}; that of a range of columns opens as the same range. */
   override get ref(): VectorRef<T, 'matrix'> {
     return super.ref as VectorRef<T, 'matrix'>
   }
@@ -112,17 +118,23 @@ export class Matrix<T extends Type = Type> extends NdArray<T> {
     return dim[0] as number
   }
 
-  #position(i: unknown, j: unknown): number {
+  /** The position in memory order. */
+  #position(i: number, j: number): number {
+    const { cells, cell } = this.#handle
+    const isKnown = cells[cell] === this.#stamp && i >>> 0 === i && j >>> 0 === j
+    if (isKnown && i < this.#nrow && j < this.#ncol) return i + j * this.#nrow
     this.#handle.check()
-    const nrow = this.#rows()
-    return checkPosition(i, nrow, 0) + checkPosition(j, this.dim[1] as number, 1) * nrow
+    this.#nrow = this.#rows()
+    this.#ncol = this.dim[1] as number
+    this.#stamp = this.#handle.cellValue
+    return checkPosition(i, this.#nrow, 0) + checkPosition(j, this.#ncol, 1) * this.#nrow
   }
 
   /** One element: by position in memory order, or by row and column. Throws SUBSCRIPT, OUT_OF_BOUNDS. */
   override get(i: number): Scalar<T>
   override get(i: number, j: number): Scalar<T>
   override get(i: number, ...column: number[]): Scalar<T> {
-    return super.get(column.length === 0 ? i : this.#position(i, column[0]))
+    return super.get(column.length === 0 ? i : this.#position(i, column[0] as number))
   }
 
   /** Writes one element by position or by row and column, or several by position; VALUE unless they convert exactly. */
@@ -131,7 +143,7 @@ export class Matrix<T extends Type = Type> extends NdArray<T> {
   override set(i: number, j: number, value: Scalar<T>): this
   override set(i: unknown, ...rest: unknown[]): this {
     if (rest.length < 2) return super.set(i as number, rest[0] as Scalar<T>)
-    return super.set(this.#position(i, rest[0]), rest[1] as Scalar<T>)
+    return super.set(this.#position(i as number, rest[0] as number), rest[1] as Scalar<T>)
   }
 
   /** One column, by position or name: shares its elements; its names are the row names. Throws OUT_OF_BOUNDS, DIM without column names. */

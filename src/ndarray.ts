@@ -52,7 +52,8 @@ export class NdArray<T extends Type = Type> extends Vector<T> {
 
   /** Internal. */
   protected constructor(handle: Handle, start: number, length: number, fixed?: readonly number[]) {
-    super(handle, start, length)
+    // A part of a matrix is never the object itself, also where it has all columns.
+    super(handle, start, length, fixed && { role: NAMES, start })
     this.#handle = handle
     this.#start = start
     this.#fixed = fixed

@@ -139,7 +139,8 @@ function resolveVector(vector: Vector, ref: VectorRef): Vector {
       { type: vector.type, length: vector.length },
     )
   }
-  if (ref.kind === 'matrix' && ref.length < vector.length) return columnsOf(vector, ref)
+  const isPart = ref.length < vector.length || (ref.length === 0 && vector.dim?.join() !== ref.dim?.join())
+  if (ref.kind === 'matrix' && isPart) return columnsOf(vector, ref)
   const { handle } = partsOf(vector)
   const isAll = ref.start === 0 && ref.length === vector.length
   if (ref.kind === 'vector') return isAll ? shapedAs(handle, KIND.vector) : vector.subarray(ref.start, end)

@@ -41,7 +41,8 @@ function loneSurrogate(value: string, at: number | undefined): never {
 
 const native16 = (String.prototype as { isWellFormed?: () => boolean }).isWellFormed
 
-function isWellFormed(text: string): boolean {
+/** Whether a string has no lone surrogate. */
+export function isWellFormed(text: string): boolean {
   return native16 === undefined ? !/\p{Surrogate}/u.test(text) : native16.call(text)
 }
 
