@@ -41,6 +41,7 @@ mod golden_tests;
 #[allow(unsafe_code)]
 mod heap;
 mod kernels;
+mod labels;
 mod mapped;
 #[cfg(test)]
 mod memory_tests;
@@ -71,6 +72,7 @@ pub use convert::{Source, Warnings};
 pub use dtype::{Dtype, MAX_LEN};
 pub use elements::{PrefetchWork, Vector};
 pub use error::{Code, Detail, Error, Result};
+pub use labels::{make_names, make_unique};
 pub use mapped::MappedFile;
 pub use region::{PageAdvice, RawBytes};
 pub use seam::{Event, Observer};

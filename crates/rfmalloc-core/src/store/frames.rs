@@ -9,9 +9,15 @@ use super::attributes::{Change, Child, FRAME, Role, VECTOR};
 use super::handle::Handle;
 use super::{Inner, Shared, Store};
 use crate::dtype::Dtype;
+use crate::elements::Vector;
 use crate::error::{Code, Error, Result};
 use crate::format::aux::Key;
+use crate::labels;
+use crate::strings::Strings;
 use hashbrown::HashMap;
+
+/// Repeated names that an error lists.
+const NAMED: usize = 10;
 
 /// Rows of a frame with columns of these lengths, and stored names for so many rows: the longest column's. A shorter one is repeated
 /// where its length divides that.
@@ -47,16 +53,19 @@ fn row_names_error(given: u64, rows: u64) -> Error {
 }
 
 impl Store {
-    /// A temporary frame of these columns, which keep their storage. The names of the columns, and those of the rows if they have any, are
-    /// temporaries that nobody else owns; they are the frame's from now on.
+    /// A temporary frame of these columns, which keep their storage. Rows have stored names or are numbered.
     ///
     /// # Errors
-    /// `LENGTH` (columns of different lengths, too few or too many names), `DIM` (a column with dimensions), `TYPE` (a column that is no
-    /// vector, names that are no text), and those of [`Store::list`] and [`Store::set_attributes`].
-    pub fn frame(&self, columns: &[&Handle], names: &Handle, row_names: Option<&Handle>) -> Result<Handle> {
+    /// `LENGTH` (columns of different lengths, too few or too many names), `ARGUMENT` (names missing or repeated), `DIM` (a column with
+    /// dimensions), `TYPE` (a column that is no vector), and those of [`Store::list`] and [`Store::reserve`].
+    pub fn frame(&self, columns: &[&Handle], names: &Strings, row_names: Option<&Strings>) -> Result<Handle> {
         columns.iter().try_for_each(|column| check_column(column))?;
         let lens: Vec<u64> = columns.iter().map(|column| column.facts.len).collect();
-        let rows = frame_rows(&lens, row_names.map(|names| names.facts.len))?;
+        let rows = frame_rows(&lens, row_names.map(|names| names.len() as u64))?;
+        check_distinct(names, "column names contain missing values", "duplicate column names")?;
+        if let Some(names) = row_names {
+            check_distinct(names, "row names contain missing values", "duplicate row.names")?;
+        }
         if let Some(len) = lens.iter().find(|len| **len != rows) {
             return Err(Error::new(
                 Code::Length,
@@ -64,13 +73,25 @@ impl Store {
             ));
         }
         let items: Vec<_> = columns.iter().map(|column| Some(*column)).collect();
+        let names = self.text(names)?;
+        let row_names = row_names.map(|names| self.text(names)).transpose()?;
         let mut frame = self.list(FRAME, &items)?;
-        let mut changes = vec![Change::Child(Role::Names, Some(names)), Change::Rows(rows)];
+        let mut changes = vec![Change::Child(Role::Names, Some(&names)), Change::Rows(rows)];
         if row_names.is_some() {
-            changes.push(Change::Child(Role::RowNames, row_names));
+            changes.push(Change::Child(Role::RowNames, row_names.as_ref()));
         }
         self.set_attributes(&mut frame, &changes)?;
         Ok(frame)
+    }
+
+    /// A temporary with these strings.
+    fn text(&self, list: &Strings) -> Result<Handle> {
+        let made = Vector::Object(self.reserve(Dtype::Character, list.len() as u64, true)?);
+        made.write_strings(0, list)?;
+        match made {
+            Vector::Object(handle) => Ok(handle),
+            Vector::File(_) => Err(Error::new(Code::Internal, "a temporary is no plain file")),
+        }
     }
 
     /// Destroys a frame with its columns: those that only it holds and that have no name of their own, and with `named` those that have one,
@@ -86,6 +107,20 @@ impl Store {
         self.check_ours(frame)?;
         sh.seam.loss.during(|| Self::try_destroy(sh, frame, false, named))
     }
+}
+
+fn check_distinct(names: &Strings, missing: &str, repeated: &str) -> Result<()> {
+    let texts: Vec<&str> = (0..names.len()).filter_map(|i| names.get(i)).collect();
+    if texts.len() < names.len() {
+        return Err(Error::new(Code::Argument, missing));
+    }
+    let twice = labels::duplicates(texts.into_iter());
+    if twice.is_empty() {
+        return Ok(());
+    }
+    let shown = twice.iter().take(NAMED).copied().collect::<Vec<_>>().join(", ");
+    let more = if twice.len() > NAMED { ", …" } else { "" };
+    Err(Error::new(Code::Argument, format!("{repeated}: {shown}{more}")).with("count", twice.len() as u64))
 }
 
 fn check_column(column: &Handle) -> Result<()> {
