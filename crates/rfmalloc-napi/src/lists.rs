@@ -7,7 +7,7 @@ use crate::view::Raw;
 use napi::Env;
 use napi::bindgen_prelude::{Either3, Int32Array};
 use napi_derive::napi;
-use rfmalloc_core::{Code, Error, Handle, Vector};
+use rfmalloc_core::{Handle, Strings, Vector};
 
 /// Ends up in the mailbox as a new object of the store.
 fn post_new(store: u32, h: Handle) {
@@ -58,20 +58,28 @@ pub fn frame_rows(lens: Vec<f64>, row_names: f64) -> Result<f64> {
     rfmalloc_core::frame_rows(&lens, names).or_fail().map(|n| n as f64)
 }
 
-/// A temporary frame; `names` and `row_names` (-1: none) are tokens of temporary character vectors.
+/// A temporary frame; `row_names`: none, or one for each row, of which none may be missing.
 #[napi(catch_unwind)]
-pub fn frame(handle: u32, columns: Int32Array, names: i32, row_names: i32) -> Result<()> {
-    let mut tokens = columns.to_vec();
-    tokens.extend([names, row_names]);
-    let made = thread::objects(handle, &tokens, |s, items| match items {
-        [columns @ .., Some(names), row_names] => {
-            let columns: Vec<&Handle> = columns.iter().flatten().copied().collect();
-            s.frame(&columns, names, *row_names)
-        }
-        _ => Err(Error::new(Code::Argument, "a frame needs the names of its columns")),
+pub fn frame(
+    handle: u32,
+    columns: Int32Array,
+    names: Vec<String>,
+    row_names: Option<Vec<Option<String>>>,
+) -> Result<()> {
+    let names: Strings = names.iter().map(|name| Some(name.as_str())).collect();
+    let row_names: Option<Strings> = row_names.map(|n| n.iter().map(Option::as_deref).collect());
+    let made = thread::objects(handle, &columns, |s, items| {
+        let columns: Vec<&Handle> = items.iter().flatten().copied().collect();
+        s.frame(&columns, &names, row_names.as_ref())
     })?;
     post_new(handle, made);
     Ok(())
+}
+
+/// R's make.names with unique names.
+#[napi(catch_unwind)]
+pub fn make_names(names: Vec<String>) -> Vec<String> {
+    rfmalloc_core::make_names(&names)
 }
 
 #[napi(catch_unwind)]
