@@ -111,6 +111,18 @@ both('4.5 what is taken out is the object itself', (t, store) => {
   t.is(age.get(0), 35)
 })
 
+both(
+  '4.6 a list made of another holds the same objects; replacing one of them leaves the original',
+  (t, store) => {
+    const v = store.vector('integer', [1])
+    const list = store.list([v, null])
+    const copy = store.list([...list])
+    copy.set(0, store.vector('integer', [2]))
+    t.is(list.get(0), v)
+    t.deepEqual(copy.toJSON(), [[2], null])
+  },
+)
+
 both('4.7 each placement counts as a parent, and replacing or removing gives it back', (t, store) => {
   const v = store.vector('integer', [1], { name: 'v' })
   const list = store.list([v, v, null])
@@ -140,6 +152,28 @@ both('4.8 null releases the child and keeps the length', (t, store) => {
   list.set(1, null)
   t.true(v.destroy())
   t.deepEqual([...list], [null, null])
+})
+
+both('named cells are found by name, the first that fits, and names stay with their cells', (t, store) => {
+  const [v, w] = [store.vector('integer', [1]), store.vector('integer', [2])]
+  const list = store.list({ v, nothing: null, w }, { name: 'l' })
+  t.deepEqual(list.names.toArray(), ['v', 'nothing', 'w'])
+  t.is(list.get('w'), w)
+  t.is(list.get('nothing'), null)
+  list.set('nothing', w)
+  t.is(list.get('nothing'), w)
+  refuses(t, () => list.get('nobody'), 'OUT_OF_BOUNDS', /no element is named "nobody"/)
+  refuses(t, () => list.set('nobody', v), 'OUT_OF_BOUNDS')
+  const twice = store.list([v, w, null], { names: ['a', 'a', null] })
+  t.is(twice.get('a'), v)
+  t.deepEqual(twice.toJSON(), [[1], [2], null])
+  t.deepEqual({ ...list.toJSON() }, { v: [1], nothing: [2], w: [2] })
+  t.is(JSON.stringify(list), '{"v":[1],"nothing":[2],"w":[2]}')
+  t.is(util.inspect(list).includes('v: Vector<integer> [1], nothing: '), true)
+  refuses(t, () => store.list([v], { names: ['a', 'b'] }), 'LENGTH')
+  refuses(t, () => store.list({ v }, { names: ['a'] }), 'ARGUMENT')
+  refuses(t, () => store.list({ v: undefined }), 'VALUE')
+  t.is(store.list(2, { names: ['x', 'y'] }).get('y'), null)
 })
 
 both('a destroyed or closed list refuses every use and still says what it was', (t, store) => {

@@ -321,7 +321,7 @@ interface Filler {
 }
 
 /** Checks the kind of a source at once; what it returns reads the source. */
-function fillerOf(dtype: Dtype, source: unknown, notes: Notes, operation: string): () => Filler {
+export function fillerOf(dtype: Dtype, source: unknown, notes: Notes, operation: string): () => Filler {
   if (isVector(source)) {
     const { handle: from, start, length } = partsOf(source)
     from.check()

@@ -255,11 +255,11 @@ export class Handle {
     this.#name = name
   }
 
-  /** Ends the object for every thread; false if it was dead already. */
-  destroy(unsafe: boolean): boolean {
+  /** Ends the object for every thread, by `end` where that is another call; false if it was dead already. */
+  destroy(unsafe: boolean, end: () => boolean = () => native.destroy(this.token, unsafe)): boolean {
     if (this.state() === 'closed') this.fail()
     if (this.#dead !== undefined) return false
-    const done = native.destroy(this.token, unsafe)
+    const done = end()
     this.#bury('destroyed')
     native.release(this.token)
     return done

@@ -15,8 +15,9 @@ import { isVector, labelsOf, partsOf, type Vector } from './vector.js'
 /** Checked names, not yet copied. */
 export type Labels = readonly (string | null)[] | Vector<'character'>
 
-/** Which part: names, or 2 and the extent. */
+/** Which part: names, names of a frame's rows, or 2 and the extent. */
 export const NAMES = 0
+export const ROW_NAMES = 1
 export const ALONG = 2
 
 /** What an object gets beside its elements; `class` 1 is a matrix, 2 an array. */
@@ -177,9 +178,15 @@ export function dimnamesOf(handle: Handle): readonly (Vector<'character'> | null
   return Object.freeze(dim.map((extent, i) => namesAlong(handle, i, 0, extent)))
 }
 
-function partOf(handle: Handle, role: number, start: number, length: number): Vector<'character'> | null {
-  const { names, dimnames } = handle.attributes
-  const isThere = role === NAMES ? names : dimnames?.[role - ALONG] === true
+/** Elements [start, start + length) of a part of an object, shared; null: it has none, or is dead. */
+export function partOf(
+  handle: Handle,
+  role: number,
+  start: number,
+  length: number,
+): Vector<'character'> | null {
+  const { names, rowNames, dimnames } = handle.attributes
+  const isThere = role === NAMES ? names : role === ROW_NAMES ? rowNames : dimnames?.[role - ALONG] === true
   if (!isThere || handle.store === null || !quietly(() => handle.isAlive(), false)) return null
   const found = native.childOf(handle.token, role) ?? undefined
   if (found === undefined) return null

@@ -3,12 +3,14 @@
  * facades, never elements.
  */
 import { inspect } from 'node:util'
+import { shapedNow } from './adopt.js'
 import { CREATE_KEYS, discard, placeIn, type Place } from './create.js'
 import { checkLength, KIND } from './dtype.js'
 import { fail, show } from './errors.js'
 import { facadeOf, handleOf } from './facade.js'
 import { Handle, TEMPORARY_ID, type State } from './handle.js'
 import { inspectList, summarizeObject } from './inspect-objects.js'
+import { applyExtras, checkNames, NAMES, partOf, type Labels } from './labels.js'
 import { destroyObject, keepObject } from './life.js'
 import { native } from './native.js'
 import { checkFlag, checkKeys, isGiven } from './options.js'
@@ -74,7 +76,7 @@ export class List implements Iterable<Stored | null> {
   }
   /** R's names(). */
   get names(): Vector<'character'> | null {
-    return null
+    return partOf(this.#handle, NAMES, 0, this.#handle.length)
   }
   get store(): Store {
     return this.#handle.store as Store
@@ -135,7 +137,7 @@ export class List implements Iterable<Stored | null> {
     if (found === undefined) return null
     return found === 1
       ? facadeOf(new Handle(this.#handle.space, this.#handle.store, null))
-      : (found as Stored)
+      : shapedNow(found as Stored)
   }
 
   #position(i: unknown): number {
@@ -231,7 +233,7 @@ export function cellToken(space: Handle['space'], value: unknown, operation: str
   return handle.token
 }
 
-/** Makes a list or frame that the binding has just made, and commits it where the place says so. `finish` runs in between. */
+/** The facade of a list or frame that the binding has just made, committed where the place says so. `finish` runs in between. */
 export function adoptMade<S extends Stored>(place: Place, finish?: (handle: Handle) => void): S {
   const space = spaceOf(place.store)
   const handle = new Handle(space, place.store, null)
@@ -252,13 +254,26 @@ export function createList(store: Store, items: unknown, options: unknown, opera
   const raw = checkKeys(options, CREATE_KEYS, operation)
   checkFlag(raw['zeroInitialize'], true, 'zeroInitialize')
   const { values, keys } = cellsOf(items, operation)
-  if (keys !== null || isGiven(raw['names']))
-    fail('UNSUPPORTED', `${operation}: element names are not there yet`)
-  const place = placeIn(store, raw, true)
-  const space = spaceOf(store)
+  if (keys !== null && isGiven(raw['names']))
+    fail('ARGUMENT', `${operation}: the keys are the names; give names beside an array or a length`)
+  const names = checkNames(keys ?? raw['names'], values.length, spaceOf(store), operation)
+  return buildList(placeIn(store, raw, true), values, names, operation)
+}
+
+/** A list of objects where the place says. */
+export function buildList(
+  place: Place,
+  values: readonly unknown[],
+  names: Labels | null,
+  operation: string,
+): List {
+  const space = spaceOf(place.store)
   const tokens = Int32Array.from(values, value => cellToken(space, value, operation))
   native.list(space.handle, KIND.list, tokens)
-  return adoptMade<List>(place)
+  return adoptMade<List>(
+    place,
+    names === null ? undefined : handle => applyExtras(handle, place.store, { names }),
+  )
 }
 
 function cellsOf(items: unknown, operation: string): { values: unknown[]; keys: string[] | null } {

@@ -228,8 +228,15 @@ export interface Native {
   parents(token: number): number
   /** Rows of a frame with columns of these lengths and so many row names (-1: none). */
   frameRows(lens: readonly number[], rowNames: number): number
-  /** A temporary frame; `names` and `rowNames` (-1: none) are temporary character vectors, which become parts of it. [facts] */
-  frame(handle: number, columns: Int32Array, names: number, rowNames: number): void
+  /** A temporary frame of these columns; rows are numbered without names. [facts] */
+  frame(
+    handle: number,
+    columns: Int32Array,
+    names: readonly string[],
+    rowNames: readonly (string | null)[] | null,
+  ): void
+  /** R's make.names with unique names. */
+  makeNames(names: readonly string[]): string[]
   /** Ends a frame with the columns that nobody else has; with `named` also those that have a name. */
   destroyFrame(token: number, named: boolean): boolean
 

@@ -9,7 +9,7 @@ import { fail, isFmallocError, show } from './errors.js'
 import { checkKeys, checkPath, isGiven, parseOpen, type Opening } from './options.js'
 import { isList, type List } from './list.js'
 import type { Matrix } from './matrix.js'
-import type { DataFrame } from './shapes.js'
+import { isFrame, type DataFrame } from './frame.js'
 import { findOpen, openStore, joinStore } from './opening.js'
 import { getById, type Store } from './store.js'
 import { TEMPORARY_ID } from './handle.js'
@@ -127,7 +127,21 @@ function resolveList(found: Stored, ref: Ref): Stored {
       kind: found.kind,
     })
   }
+  if (isFrame(found)) checkFrame(found, ref as DataFrameRef)
   return found
+}
+
+function checkFrame(frame: DataFrame, ref: DataFrameRef): void {
+  const now = frame.ref.schema
+  const stale = (what: string): never =>
+    fail('STALE_REF', `the reference says otherwise: ${frame.toString()} ${what}`, { nrow: frame.nrow })
+  if (frame.nrow !== ref.nrow) stale(`has not ${ref.nrow} rows`)
+  for (const name of new Set([...Object.keys(now), ...Object.keys(ref.schema)])) {
+    const [is, was] = [now, ref.schema].map(schema =>
+      Object.hasOwn(schema, name) ? schema[name] : undefined,
+    )
+    if (is !== was) stale(`has ${is ?? 'no'} column ${show(name)}, not ${was ?? 'none'}`)
+  }
 }
 
 function resolveVector(vector: Vector, ref: VectorRef): Vector {
@@ -174,8 +188,7 @@ export function checkRef(ref: unknown): Ref {
   if (typeof ref !== 'object' || ref === null)
     return fail('ARGUMENT', `expected a reference (vector.ref), not ${show(ref)}`)
   const r = ref as Record<string, unknown>
-  if (r['kind'] === 'dataFrame') fail('UNSUPPORTED', 'a reference to a dataFrame cannot be opened yet')
-  require(KINDS.includes(r['kind'] as Shaped) || r['kind'] === 'list', 'kind', r)
+  require(KINDS.includes(r['kind'] as Shaped) || r['kind'] === 'list' || r['kind'] === 'dataFrame', 'kind', r)
   if (r['uuid'] === '')
     fail('UNSUPPORTED', `a plain file has no reference to open: createMmapVector(${show(r['path'])})`)
   require(typeof r['uuid'] === 'string' && /^[0-9a-f-]{32,36}$/.test(r['uuid']), 'uuid', r)
@@ -183,6 +196,11 @@ export function checkRef(ref: unknown): Ref {
   require(isCount(r['id'], Number.MAX_SAFE_INTEGER), 'id', r)
   require(isCount(r['generation'], Number.MAX_SAFE_INTEGER), 'generation', r)
   require(r['temporary'] === (r['id'] as number) >= TEMPORARY_ID, 'temporary', r)
+  if (r['kind'] === 'dataFrame') {
+    require(isCount(r['nrow'], LENGTH_MAX), 'nrow', r)
+    require(isSchema(r['schema']), 'schema', r)
+    return ref as DataFrameRef
+  }
   require(isCount(r['length'], LENGTH_MAX), 'length', r)
   if (r['kind'] === 'list') return ref as ListRef
   require(knownType(r['type']) !== undefined, 'type', r)
@@ -203,6 +221,11 @@ function isDim(ref: Record<string, unknown>): boolean {
 
 function isDimOrNull(ref: Record<string, unknown>): boolean {
   return ref['dim'] === null || isDim(ref)
+}
+
+function isSchema(x: unknown): boolean {
+  if (typeof x !== 'object' || x === null || Array.isArray(x)) return false
+  return Object.values(x).every(type => knownType(type) !== undefined)
 }
 
 function isCount(x: unknown, max: number): boolean {

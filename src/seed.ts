@@ -15,7 +15,8 @@ import { assign, fillConverted } from './assign.js'
 import { copyShaped, reshaped } from './attributes.js'
 import type { Matrix } from './matrix.js'
 import type { NdArray } from './ndarray.js'
-import type { ColumnInput, DataFrame } from './shapes.js'
+import { isFrame, type DataFrame } from './frame.js'
+import { createSeedFrame, renamedFrame, type ColumnInput } from './frames.js'
 import { openStore } from './opening.js'
 import { drainStore, isStore, runtimeInfo, spaceOf, type Store } from './store.js'
 import type {
@@ -33,7 +34,6 @@ import type {
   Type,
   TypeName,
 } from './types.js'
-import { refusal } from './unsupported.js'
 import { isVector, isWhole, partsOf, type Vector } from './vector.js'
 import { warn } from './warnings.js'
 
@@ -421,21 +421,34 @@ export function fmallocRuntimeInfo(runtime?: Store | null): RuntimeInfo {
   return runtimeInfo(storeOf(runtime))
 }
 
-// ---- later
+// ---- data frames
 
-interface Later {
-  createFmallocDataFrame(
-    columns: Readonly<Record<string, ColumnInput>> | readonly ColumnInput[],
-    options?: FrameOptions,
-  ): DataFrame
-  asFmallocDataFrame(
-    columns: Readonly<Record<string, ColumnInput>> | readonly ColumnInput[] | DataFrame,
-    options?: FrameOptions,
-  ): DataFrame
+/**
+ * A committed data frame of named columns, or of columns that are called V1, V2 and so on. `checkNames` (true) makes the names syntactic and
+ * each its own, as R does: 'a b' becomes 'a.b', the next such name 'a.b.1'.
+ */
+export function createFmallocDataFrame(
+  columns: Readonly<Record<string, ColumnInput>> | readonly ColumnInput[],
+  options?: FrameOptions,
+): DataFrame {
+  return seedFrame(columns, options, 'createFmallocDataFrame')
 }
 
-export const createFmallocDataFrame: Later['createFmallocDataFrame'] = refusal(
-  'createFmallocDataFrame',
-  'data frames',
-)
-export const asFmallocDataFrame: Later['asFmallocDataFrame'] = refusal('asFmallocDataFrame', 'data frames')
+/** The same; a data frame whose names are as wanted is given back as it is, else one that shares its columns is made. */
+export function asFmallocDataFrame(
+  columns: Readonly<Record<string, ColumnInput>> | readonly ColumnInput[] | DataFrame,
+  options?: FrameOptions,
+): DataFrame {
+  return seedFrame(columns, options, 'asFmallocDataFrame')
+}
+
+const FRAME_KEYS = ['rowNames', 'checkNames', 'stringsAsFactors', 'runtime'] as const
+
+function seedFrame(columns: unknown, options: FrameOptions | undefined, operation: string): DataFrame {
+  const raw = checkKeys(options, FRAME_KEYS, operation)
+  if (isFrame(columns)) {
+    const store = isGiven(raw['runtime']) ? checkStore(raw['runtime']) : columns.store
+    return renamedFrame(store, columns, raw, operation)
+  }
+  return createSeedFrame(storeOf(raw['runtime']), columns, raw, operation)
+}

@@ -1,50 +1,54 @@
 /**
  * serializeFmalloc and its inverse. Layout, little-endian: magic (8 bytes), header length (u32), header (JSON), zeros up to a multiple of 16, payload.
- * A persistent object travels by reference (no payload), a scratch object by value. Bytes from elsewhere are checked and refused with a
- * code, whatever they hold.
+ * A persistent object travels by reference (no payload), a scratch object by value (`by-value.ts`). Bytes from elsewhere are checked and
+ * refused with a code, whatever they hold.
  */
-import { build, placeIn } from './create.js'
-import { knownType, LENGTH_MAX, type Dtype } from './dtype.js'
+import { decodeValue, encodeValue } from './by-value.js'
 import { fail, show } from './errors.js'
+import { isStored, handleOf } from './facade.js'
 import { fallbackStore } from './home.js'
-import { native } from './native.js'
+import { keepObject } from './life.js'
 import { openAny } from './ref.js'
 import type { OpenRefOptions, Stored } from './types.js'
-import { isVector, partsOf, type Vector } from './vector.js'
+import { isVector, partsOf } from './vector.js'
 
 const MAGIC = Buffer.from('RFMSER1\n', 'latin1')
 const HEAD = MAGIC.length + 4
-const HEADER_MAX = 64 * 1024
+const HEADER_MAX = 2 ** 31 - 1
 const ALIGN = 16
 
 /**
- * A few hundred bytes that name a persistent vector (a temporary is committed first), or a scratch vector with its elements. Throws
- * TOO_LARGE for a scratch vector that does not fit into one buffer.
+ * A few hundred bytes that name a persistent vector, list or data frame (a temporary is committed first), or one of a scratch store with
+ * everything in it: elements, names, shapes, nested lists. Throws TOO_LARGE for what does not fit into one buffer.
  */
 export function serializeFmalloc(x: Stored): Uint8Array {
-  if (!isVector(x)) return fail('ARGUMENT', `serializeFmalloc: expected a vector, not ${show(x)}`)
-  const { handle, start, length } = partsOf(x)
+  if (!isStored(x))
+    return fail('ARGUMENT', `serializeFmalloc: expected a vector, list or data frame, not ${show(x)}`)
+  // A subarray travels with the part that it covers.
+  const handle = isVector(x) ? partsOf(x).handle : handleOf(x, 'serializeFmalloc')
   handle.check()
   if (handle.store !== null && handle.store.mode === 'persistent') {
-    if (handle.state() === 'temporary') (handle.owner as Vector).keep()
+    if (handle.state() === 'temporary') keepObject(handle, undefined, undefined)
     return encode({ by: 'reference', ref: x.ref }, 0).bytes
   }
-  const { bytes, payload } = encode({ by: 'value', type: x.type, length }, x.nbytes)
-  if (length > 0)
-    native.exportRange(handle.token, start, length, payloadArray(handle.dtype, bytes, payload, length))
+  const { nodes, nbytes, write } = encodeValue(x)
+  const { bytes, payload } = encode({ by: 'value', nodes }, nbytes)
+  write(bytes, payload)
   return bytes
 }
 
 function encode(header: object, nbytes: number): { bytes: Uint8Array; payload: number } {
-  const json = Buffer.from(JSON.stringify(header))
-  const payload = Math.ceil((HEAD + json.length) / ALIGN) * ALIGN
+  let json: Buffer
   let bytes: Uint8Array
+  let payload: number
   try {
+    json = Buffer.from(JSON.stringify(header))
+    payload = Math.ceil((HEAD + json.length) / ALIGN) * ALIGN
     bytes = new Uint8Array(payload + nbytes)
   } catch {
     return fail(
       'TOO_LARGE',
-      `serializeFmalloc: ${nbytes} bytes do not fit into one buffer; keep the vector in a persistent store`,
+      `serializeFmalloc: ${nbytes} bytes do not fit into one buffer; keep the object in a persistent store`,
     )
   }
   bytes.set(MAGIC)
@@ -53,17 +57,8 @@ function encode(header: object, nbytes: number): { bytes: Uint8Array; payload: n
   return { bytes, payload }
 }
 
-function payloadArray(
-  { array, lanes }: Dtype,
-  bytes: Uint8Array,
-  payload: number,
-  length: number,
-): NodeJS.TypedArray {
-  return new array(bytes.buffer as ArrayBuffer, bytes.byteOffset + payload, length * lanes)
-}
-
 /**
- * The vector that {@link serializeFmalloc} wrote: the same object by reference, or a new temporary by value, in the thread's default
+ * The object that {@link serializeFmalloc} wrote: the same object by reference, or a new temporary by value, in the thread's default
  * store or an anonymous scratch file. Throws ARGUMENT, CORRUPT or TRUNCATED for other bytes, and what `openRef` throws.
  */
 export function unserializeFmalloc(bytes: Uint8Array, options?: OpenRefOptions): Stored {
@@ -71,24 +66,8 @@ export function unserializeFmalloc(bytes: Uint8Array, options?: OpenRefOptions):
     return fail('ARGUMENT', `unserializeFmalloc: expected a Uint8Array, not ${show(bytes)}`)
   const { header, payload } = decode(bytes)
   if (header['by'] === 'reference') return openAny(header['ref'], options)
-  const dtype = knownType(header['type'])
-  const length = header['length']
-  if (header['by'] !== 'value' || dtype === undefined || !isLength(length)) {
-    return fail('CORRUPT', 'unserializeFmalloc: the header makes no sense')
-  }
-  const nbytes = length * dtype.width
-  if (bytes.length - payload !== nbytes) {
-    const code = bytes.length - payload < nbytes ? 'TRUNCATED' : 'CORRUPT'
-    fail(code, `unserializeFmalloc: ${nbytes} payload bytes expected, ${bytes.length - payload} are there`)
-  }
-  const place = placeIn(fallbackStore(), {}, false)
-  return build(place, dtype, length, false, handle => {
-    if (length === 0) return
-    // The caller's bytes may lie at any offset; a typed array needs an aligned one.
-    const aligned = (bytes.byteOffset + payload) % dtype.width === 0 || dtype.width === 1
-    const source = aligned ? bytes : bytes.slice()
-    native.importArray(handle.token, 0, payloadArray(dtype, source, payload, length), false)
-  })
+  if (header['by'] !== 'value') return fail('CORRUPT', 'unserializeFmalloc: the header makes no sense')
+  return decodeValue(fallbackStore(), header['nodes'], bytes, payload)
 }
 
 function decode(bytes: Uint8Array): { header: Record<string, unknown>; payload: number } {
@@ -107,8 +86,4 @@ function decode(bytes: Uint8Array): { header: Record<string, unknown>; payload: 
     // Reported below: the parser's message would quote foreign bytes.
   }
   return fail('CORRUPT', 'unserializeFmalloc: the header is no JSON object')
-}
-
-function isLength(x: unknown): x is number {
-  return typeof x === 'number' && Number.isInteger(x) && x >= 0 && x <= LENGTH_MAX
 }

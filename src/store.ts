@@ -16,6 +16,8 @@ import {
 } from './create.js'
 import { checkLength, dtypeOf, KIND, parseType, RAW } from './dtype.js'
 import { fail, quietly, show } from './errors.js'
+import { isFrame, type DataFrame } from './frame.js'
+import { checkSchema, createFrame, type ColumnInput, type SchemaOf } from './frames.js'
 import { facadeOf, handleOf, isStored } from './facade.js'
 import { Handle } from './handle.js'
 import { inferType } from './infer.js'
@@ -26,7 +28,6 @@ import { FACT, facts, native, type StoreFacts } from './native.js'
 import { checkFlag, checkKeys, checkPath } from './options.js'
 import type { Matrix } from './matrix.js'
 import type { NdArray } from './ndarray.js'
-import type { ColumnInput, DataFrame, SchemaOf } from './shapes.js'
 import { tidy } from './tidy.js'
 import type {
   AllocationRecord,
@@ -45,7 +46,6 @@ import type {
   TypeOf,
   VerifyReport,
 } from './types.js'
-import { refuseMethods } from './unsupported.js'
 import { isVector, type Vector } from './vector.js'
 import { checkViewable } from './views.js'
 import { watched } from './watch.js'
@@ -57,15 +57,6 @@ export let spaceOf: (store: Store) => Space
 export let isStore: (x: unknown) => x is Store
 /** Makes the facade of an opened store. */
 export let makeStore: (space: Space, known: StoreFacts) => Store
-
-/** What this version lacks, in full types; bodies come from the table below. */
-export interface Store {
-  dataFrame<I extends Readonly<Record<string, ColumnInput>>>(
-    columns: I,
-    o?: { name?: string; replace?: boolean; rowNames?: readonly string[] },
-  ): DataFrame<SchemaOf<I>>
-  getDataFrame<C extends Schema = Schema>(name: string, schema?: C): DataFrame<C>
-}
 
 /**
  * One open file. Made by {@link openFmalloc}; several handles on one file share its mapping.
@@ -199,6 +190,21 @@ export class Store {
     return createShaped(this, dtype, KIND.array, dim, o, 'array') as Vector<Type> as NdArray<Canon<A>>
   }
 
+  /**
+   * A committed data frame. Vectors of this store become columns as they are, without a copy; plain values become committed columns with the
+   * frame. A shorter column is repeated where its length divides the longest. Throws LENGTH (rows that do not fit), OTHER_STORE, ARGUMENT
+   * (a subarray; repeated or missing row names), DIM (a matrix); then nothing was made.
+   *
+   * @example
+   * const df = store.dataFrame({ age, score: [1.5, null, 2] }, { name: 'people' })
+   */
+  dataFrame<I extends Readonly<Record<string, ColumnInput>>>(
+    columns: I,
+    o?: { name?: string; replace?: boolean; rowNames?: readonly string[] },
+  ): DataFrame<SchemaOf<I>> {
+    return createFrame(this, columns, o, 'dataFrame') as DataFrame<never> as DataFrame<SchemaOf<I>>
+  }
+
   /** File-backed memory for code that takes a buffer: the view of a temporary raw vector. Zeroed; freed with its last view. */
   allocate(nbytes: number): Uint8Array {
     const dtype = dtypeOf(RAW)
@@ -239,6 +245,20 @@ export class Store {
   getList(name: string): List {
     const found = this.#wanted(name)
     return isList(found) ? found : fail('TYPE', `${show(name)} is no list`, { name })
+  }
+
+  /**
+   * The data frame of this name, with columns of these types; it may have more. NOT_FOUND if there is none, TYPE if it is none, or a column
+   * of the schema is missing or of another type.
+   *
+   * @example
+   * const df = store.getDataFrame('people', { age: 'integer', score: 'numeric' })
+   */
+  getDataFrame<C extends Schema = Schema>(name: string, schema?: C): DataFrame<C> {
+    const found = this.#wanted(name)
+    if (!isFrame(found)) return fail('TYPE', `${show(name)} is no data frame`, { name })
+    if (schema !== undefined) checkSchema(found, schema, name)
+    return found as DataFrame<never> as DataFrame<C>
   }
 
   #wanted(name: string): Stored {
@@ -490,7 +510,3 @@ export function runtimeInfo(store: Store): Diagnosis['runtime'] {
   const { nbytes: _nbytes, maxSize: _maxSize, ...runtime } = native.storeInfo(space.handle)
   return runtime
 }
-
-refuseMethods(Store.prototype, 'Store', {
-  'data frames': ['dataFrame', 'getDataFrame'],
-})

@@ -5,7 +5,8 @@
 import type { List } from './list.js'
 import type { Matrix } from './matrix.js'
 import type { NdArray } from './ndarray.js'
-import type { DataFrame, Expr } from './shapes.js'
+import type { Expr } from './expr.js'
+import type { DataFrame } from './frame.js'
 import type { Store } from './store.js'
 import type { Vector } from './vector.js'
 

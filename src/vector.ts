@@ -29,7 +29,7 @@ import { OPERATIONS, type Elementwise, type Summaries } from './operations.js'
 import { exact, isRIndex } from './scalar.js'
 import type { Matrix } from './matrix.js'
 import type { NdArray } from './ndarray.js'
-import type { Expr } from './shapes.js'
+import type { Expr } from './expr.js'
 import type { Store } from './store.js'
 import { checkText, checkTexts, readChunk, readTexts, TEXT_CHUNK, writeTexts } from './text.js'
 import type {
