@@ -1,7 +1,8 @@
 //! The cells of an array that a selection in each dimension picks, in column-major order, as runs over its elements.
 //!
 //! Leading dimensions that are selected whole make the runs longer: whole columns are one range. The other dimensions are walked like the
-//! wheels of a counter; only the first of them may be long, and it is read again for each of the others' positions.
+//! wheels of a counter. The first of them is read again for each of the others' positions; of these a list is kept, unless they are
+//! consecutive.
 
 use super::MISSING;
 use super::selection::{Emitter, Receiver, Run, Runs, Selection};
@@ -64,35 +65,53 @@ impl Runs for Product {
                 None
             },
         };
-        let wheels: Vec<(Vec<u64>, u64)> = self.parts[lead + 1..]
+        let wheels: Vec<Wheel> = self.parts[lead + 1..]
             .iter()
             .zip(&self.extents[lead + 1..])
-            .map(|(s, extent)| Ok((s.positions()?, *extent)))
+            .map(|(s, extent)| Wheel::new(s, *extent))
             .collect::<Result<_>>()?;
         let mut at = vec![0; wheels.len()];
         loop {
             // The offset of this column (or of this run of columns); none if one of its indices is NA.
             let (mut base, mut stride) = (Some(0), unit * inner.extent);
-            for ((positions, extent), &i) in wheels.iter().zip(&at) {
-                let p = positions[i];
-                base = base.filter(|_| p < *extent).map(|b| b + p * stride);
-                stride *= extent;
+            for (wheel, &i) in wheels.iter().zip(&at) {
+                let p = wheel.position(i);
+                base = base.filter(|_| p < wheel.extent).map(|b| b + p * stride);
+                stride *= wheel.extent;
             }
             match base {
                 Some(base) => inner.emit(base, &mut out)?,
                 None => out.missing(unit * first.len())?,
             }
-            let turned = wheels.iter().zip(&mut at).any(|((positions, _), i)| {
-                *i += 1;
-                if *i == positions.len() {
-                    *i = 0;
-                }
+            let turned = wheels.iter().zip(&mut at).any(|(wheel, i)| {
+                *i = (*i + 1) % wheel.len;
                 *i != 0
             });
             if !turned {
                 return out.finish();
             }
         }
+    }
+}
+
+/// A dimension that is walked position by position.
+struct Wheel {
+    len: u64,
+    extent: u64,
+    /// The first position, if they are consecutive; then there is no list.
+    start: Option<u64>,
+    positions: Vec<u64>,
+}
+
+impl Wheel {
+    fn new(selection: &Selection, extent: u64) -> Result<Self> {
+        let start = selection.start_of_range();
+        let positions = if start.is_some() { Vec::new() } else { selection.positions()? };
+        Ok(Self { len: selection.len(), extent, start, positions })
+    }
+
+    fn position(&self, i: u64) -> u64 {
+        self.start.map_or_else(|| self.positions[i as usize], |start| start + i)
     }
 }
 
