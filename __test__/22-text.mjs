@@ -120,3 +120,78 @@ test('what is no string is refused before anything is written', t => {
   t.deepEqual(v.toArray(), ['a', null])
   t.is(store.size, 1)
 })
+
+test('values of other types become text as R writes them', t => {
+  const store = freshStore(t)
+  t.deepEqual(store.vector('character', [1, 0.1, 1e5, null, NaN]).toArray(), [
+    '1',
+    '0.1',
+    '1e+05',
+    null,
+    'NaN',
+  ])
+  t.deepEqual(store.vector('character', [true, 'a', 2, null]).toArray(), ['TRUE', 'a', '2', null])
+  t.deepEqual(store.vector('character', Int32Array.of(7, -2147483648)).toArray(), ['7', null])
+  t.deepEqual(store.from(['x', 1, false]).toArray(), ['x', '1', 'FALSE'])
+  t.deepEqual(store.from(['1', ' 2.5 ', 'NA', null]).as('numeric').toArray(), [1, 2.5, null, null])
+  refuses(t, () => store.vector('character', ['a', undefined]), 'VALUE')
+  refuses(t, () => store.vector('character', [{}]), 'VALUE')
+})
+
+test('comparison is by code point, NA gives NA', t => {
+  const store = freshStore(t)
+  const texts = [
+    '',
+    null,
+    'a',
+    'ab',
+    'a\0',
+    'exactly twelv',
+    'exactly twelw',
+    'é',
+    '€',
+    '😀',
+    '\uffff',
+    'twelve bytes',
+  ]
+  const v = store.from(texts, { name: 'v' })
+  // JavaScript compares UTF-16 units: the order of bytes is that of code points.
+  const order = (a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))
+  const is = {
+    eq: c => c === 0,
+    ne: c => c !== 0,
+    lt: c => c < 0,
+    le: c => c <= 0,
+    gt: c => c > 0,
+    ge: c => c >= 0,
+  }
+  for (const [op, yes] of Object.entries(is)) {
+    for (const y of texts) {
+      const wanted = texts.map(x => (x === null || y === null ? null : yes(order(x, y))))
+      t.deepEqual(v[op](y).toArray(), wanted, `${op} ${y}`)
+      t.deepEqual(v[op]([y]).toArray(), wanted, `${op} [${y}]`)
+    }
+    const back = [...texts].reverse()
+    const wanted = texts.map((x, i) => (x === null || back[i] === null ? null : yes(order(x, back[i]))))
+    t.deepEqual(v[op](store.from(back)).toArray(), wanted, op)
+    t.deepEqual(v[op](back, { name: op, replace: true }).toArray(), wanted, op)
+  }
+  t.is(v.eq('a').type, 'logical')
+  t.deepEqual(
+    v.isNa().toArray(),
+    texts.map(x => x === null),
+  )
+  // The shorter one is recycled; numbers are compared as text.
+  t.deepEqual(
+    store
+      .from(['1', '2', '3', '1'])
+      .eq(store.from(['1', '3']))
+      .toArray(),
+    [true, false, false, false],
+  )
+  t.deepEqual(store.from(['10', '9']).lt(9.5).toArray(), [true, true])
+  t.deepEqual(store.from(['TRUE']).eq(true).toArray(), [true])
+  t.deepEqual(v.eq([]).toArray(), [])
+  refuses(t, () => v.eq('\ud800'), 'ENCODING')
+  refuses(t, () => v.eq(undefined), ['TYPE', 'VALUE'])
+})

@@ -19,6 +19,7 @@ import {
 import { fail, isFmallocError, show } from './errors.js'
 import { collectGarbage } from './gc.js'
 import { Handle } from './handle.js'
+import { inferType } from './infer.js'
 import { applyExtras, checkDimnames, checkNames, type Extras, type Labels } from './labels.js'
 import { Lane } from './lane.js'
 import type { Space } from './memory.js'
@@ -132,7 +133,7 @@ export function build(
 /** A temporary with names that is to become a part of another object: no scope of `tidy` frees it. */
 export function createPart(store: Store, labels: Labels): Handle {
   const dtype = parseType('character')
-  const { length, fill } = fillerOf(dtype, labels, { mask: 0 }, 'names')()
+  const { length, fill } = fillerOf(dtype, labels, { mask: 0 }, 'names', store)()
   const space = spaceOf(store)
   reserve(space, dtype.code, length, false)
   const handle = new Handle(space, store, null)
@@ -250,7 +251,7 @@ export function createVector(
     warnMask(notes.mask, operation)
     return vector
   }
-  const filler = fillerOf(dtype, source, notes, operation)
+  const filler = fillerOf(dtype, source, notes, operation, store)
   const place = placeIn(store, raw, true)
   const { length, fill } = filler()
   const vector = build(place, dtype, length, false, fill)
@@ -274,7 +275,7 @@ function createWith(
     const extras = extrasFor(length)
     return build(placeIn(store, raw, true), dtype, length, zero, undefined, extras)
   }
-  const filler = fillerOf(dtype, source, notes, operation)
+  const filler = fillerOf(dtype, source, notes, operation, store)
   const place = placeIn(store, raw, true)
   const { length, fill } = filler()
   const vector = build(place, dtype, length, false, fill, extrasFor(length))
@@ -321,7 +322,13 @@ interface Filler {
 }
 
 /** Checks the kind of a source at once; what it returns reads the source. */
-export function fillerOf(dtype: Dtype, source: unknown, notes: Notes, operation: string): () => Filler {
+export function fillerOf(
+  dtype: Dtype,
+  source: unknown,
+  notes: Notes,
+  operation: string,
+  store: Store,
+): () => Filler {
   if (isVector(source)) {
     const { handle: from, start, length } = partsOf(source)
     from.check()
@@ -332,7 +339,7 @@ export function fillerOf(dtype: Dtype, source: unknown, notes: Notes, operation:
       },
     })
   }
-  if (dtype.code === CHARACTER) return textFiller(source, operation)
+  if (dtype.code === CHARACTER) return textFiller(source, operation, store)
   if (isTypedArray(source)) {
     const pairs = dtype.code === COMPLEX && source instanceof Float64Array
     if (pairs && source.length % 2 !== 0) {
@@ -363,19 +370,62 @@ export function fillerOf(dtype: Dtype, source: unknown, notes: Notes, operation:
   )
 }
 
-/** Strings and null; other values are text by way of the vector of their own type. */
-function textFiller(source: unknown, operation: string): () => Filler {
+/** Strings and null; other values become text by way of a vector of their own type. */
+function textFiller(source: unknown, operation: string, store: Store): () => Filler {
   if (typeof source !== 'object' || source === null || !(Symbol.iterator in source)) {
     return fail(
       'ARGUMENT',
-      `${operation}: expected a length, an array, an iterable or a Vector, not ${show(source)}`,
+      `${operation}: expected a length, an array, a typed array, an iterable or a Vector, not ${show(source)}`,
     )
   }
   return () => {
-    const texts: readonly unknown[] = Array.isArray(source) ? source : Array.from(source as Iterable<unknown>)
+    // The bits of NA among its elements are no number.
+    if (source instanceof Int32Array || source instanceof Float64Array) {
+      const plain = temporaryOf(store, parseType(inferType(source)), source, operation)
+      const { handle: from, length } = partsOf(plain)
+      return {
+        length,
+        fill: handle => {
+          native.copyRange(handle.token, 0, from.token, 0, length)
+          plain.destroy()
+        },
+      }
+    }
+    const values: readonly unknown[] = Array.isArray(source)
+      ? source
+      : Array.from(source as Iterable<unknown>)
+    const texts = values.every(isText) ? values : textsOf(values, operation, store)
     checkTexts(texts)
     return { length: texts.length, fill: handle => writeTexts(handle, 0, texts) }
   }
+}
+
+function isText(value: unknown): boolean {
+  return typeof value === 'string' || value === null || value === undefined
+}
+
+/** Each value as R's as.character() has it. */
+function textsOf(values: readonly unknown[], operation: string, store: Store): unknown[] {
+  const out = [...values]
+  // Values of one type at a time: a number beside TRUE is not what it is beside a number.
+  for (const kind of ['boolean', 'number', 'bigint', 'object'] as const) {
+    const at = [...values.keys()].filter(i => typeof values[i] === kind && values[i] !== null)
+    if (at.length === 0) continue
+    const some = at.map(i => values[i])
+    const dtype = parseType(kind === 'bigint' ? 'numeric' : inferType(some))
+    const plain = temporaryOf(store, dtype, some, operation)
+    const text = plain.as('character')
+    for (const [k, s] of text.toArray().entries()) out[at[k] as number] = s
+    plain.destroy()
+    text.destroy()
+  }
+  return out
+}
+
+/** A temporary vector of these values. */
+export function temporaryOf(store: Store, dtype: Dtype, source: unknown, operation: string): Vector {
+  const { length, fill } = fillerOf(dtype, source, { mask: 0 }, operation, store)()
+  return build(placeIn(store, {}, false), dtype, length, false, fill)
 }
 
 function typedFiller(dtype: Dtype, source: NodeJS.TypedArray, length: number, notes: Notes): Filler {

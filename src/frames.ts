@@ -99,7 +99,7 @@ function columnOf(
   operation: string,
 ): Handle {
   const dtype = isVector(source) ? partsOf(source).handle.dtype : parseType(inferType(source))
-  const filler = fillerOf(dtype, source, notes, operation)
+  const filler = fillerOf(dtype, source, notes, operation, store)
   const place = placeIn(store, {}, false)
   const column = build(place, dtype, rows, false, handle => {
     filler().fill(handle)

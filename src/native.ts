@@ -249,6 +249,19 @@ export interface Native {
   textFill(token: number, start: number, end: number, text: string | null): void
   /** At most `n` strings, and no more once they have `mostNbytes` bytes. */
   textRead(token: number, start: number, n: number, mostNbytes: number): NativeText
+  /** `op` is eq, ne, lt, le, gt or ge; `out` a logical vector. */
+  textCompare(x: number, xStart: number, xLen: number, op: string, y: string | null, out: number): void
+  textCompareWith(
+    x: number,
+    xStart: number,
+    xLen: number,
+    op: string,
+    y: number,
+    yStart: number,
+    yLen: number,
+    out: number,
+  ): void
+  textMissing(x: number, start: number, out: number): void
 
   fill(token: number, start: number, end: number, pattern: Uint8Array): void
   copyRange(dst: number, dstIdx: number, src: number, srcStart: number, n: number): number

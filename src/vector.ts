@@ -51,6 +51,7 @@ import type {
   VectorRef,
   ViewOf,
 } from './types.js'
+import { installTextOperations } from './text-operations.js'
 import { refuseMethods } from './unsupported.js'
 import { checkViewable } from './views.js'
 import { warnMask } from './warnings.js'
@@ -725,6 +726,7 @@ Object.defineProperty(Vector.prototype, '0', {
   configurable: true,
 })
 
+installTextOperations(Vector.prototype, 'comparison and logic')
 refuseMethods(Vector.prototype, 'Vector', OPERATIONS)
 refuseMethods(Vector.prototype, 'Vector', {
   'subsetting; use slice(), windows() or a loop over view()': ['select', 'exclude', 'replace'],

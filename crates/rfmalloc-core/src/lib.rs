@@ -82,4 +82,4 @@ pub use store::{
     ObjectFacts, ObjectState, ObjectWork, OpenOptions, Opened, Pin, RecordRow, Role, Store, StoreWork,
     Summary, Usage, VECTOR, VerifyReport, VerifyStep, frame_rows, sync_all_stores,
 };
-pub use strings::Strings;
+pub use strings::{Strings, TextOperand};

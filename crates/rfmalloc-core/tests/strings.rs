@@ -2,9 +2,11 @@
 
 mod common;
 
-use common::images::Random;
-use common::{BOOT, assert_code, assert_whole, booted, folder, open, read_only};
-use rfmalloc_core::{Code, Dtype, Handle, Mode, OpenOptions, Store, Strings, Vector};
+use common::images::{Capture, Pick, Random, write_image};
+use common::{BOOT, OTHER_BOOT, assert_code, assert_whole, booted, folder, open, read_only};
+use rfmalloc_core::compute::Compare;
+use rfmalloc_core::{Code, Dtype, Handle, Mode, OpenOptions, Store, Strings, TextOperand, Vector};
+use rfmalloc_lab_crash::recorder::Recorder;
 
 fn make(store: &Store, items: &[Option<&str>], name: Option<&str>) -> Vector {
     let v = Vector::Object(store.reserve(Dtype::Character, items.len() as u64, true).unwrap());
@@ -400,4 +402,168 @@ fn every_flipped_bit_is_an_error_or_harmless() {
         }
     }
     assert!(found_in[0] > 200 && found_in[1] > 60, "{found_in:?}");
+}
+
+// ---- comparison
+
+type Test = fn(std::cmp::Ordering) -> bool;
+
+#[test]
+fn comparison_is_that_of_the_bytes_and_of_na_none() {
+    let dir = folder();
+    let store = open(&dir.path().join("a.fm"), &booted(BOOT));
+    let items = kinds();
+    let n = items.len() as u64;
+    let v = make(&store, &borrowed(&items), None);
+    let out = Vector::Object(store.reserve(Dtype::Logical, n, true).unwrap());
+    let ops: [(Compare, Test); 6] = [
+        (Compare::Eq, std::cmp::Ordering::is_eq),
+        (Compare::Ne, std::cmp::Ordering::is_ne),
+        (Compare::Lt, std::cmp::Ordering::is_lt),
+        (Compare::Le, std::cmp::Ordering::is_le),
+        (Compare::Gt, std::cmp::Ordering::is_gt),
+        (Compare::Ge, std::cmp::Ordering::is_ge),
+    ];
+    let answers = |out: &Vector| -> Vec<Option<bool>> {
+        let Vector::Object(h) = out else { panic!() };
+        let bytes = common::read(h).unwrap();
+        let int = |b: &[u8]| i32::from_le_bytes(b.try_into().unwrap());
+        bytes.chunks_exact(4).map(|b| (int(b) != i32::MIN).then_some(int(b) == 1)).collect()
+    };
+    let expect = |x: &Option<String>, y: &Option<String>, is: Test| {
+        x.as_deref().zip(y.as_deref()).map(|(x, y)| is(x.as_bytes().cmp(y.as_bytes())))
+    };
+    for (op, is) in ops {
+        for (k, y) in items.iter().enumerate() {
+            let wanted: Vec<_> = items.iter().map(|x| expect(x, y, is)).collect();
+            for operand in [TextOperand::One(y.as_deref()), TextOperand::Many(&v, k as u64, 1)] {
+                v.compare_strings(op, (0, n), operand, &out).unwrap();
+                assert_eq!(answers(&out), wanted, "{op:?} {k}");
+            }
+            let turned: Vec<_> = items.iter().map(|x| expect(y, x, is)).collect();
+            v.compare_strings(op, (k as u64, 1), TextOperand::Many(&v, 0, n), &out).unwrap();
+            assert_eq!(answers(&out), turned, "{op:?} {k}, turned");
+        }
+        // Each with another, the shorter side from its start again.
+        v.compare_strings(op, (0, n), TextOperand::Many(&v, 2, 3), &out).unwrap();
+        let wanted: Vec<_> = (0..items.len()).map(|i| expect(&items[i], &items[2 + i % 3], is)).collect();
+        assert_eq!(answers(&out), wanted, "{op:?}");
+    }
+    v.missing_strings(0, &out).unwrap();
+    assert_eq!(answers(&out), items.iter().map(|x| Some(x.is_none())).collect::<Vec<_>>());
+    let short = Vector::Object(store.reserve(Dtype::Logical, 1, true).unwrap());
+    assert_code(v.compare_strings(Compare::Eq, (0, n), TextOperand::One(None), &short), Code::Length);
+    v.compare_strings(Compare::Eq, (0, 0), TextOperand::One(None), &make_empty(&store)).unwrap();
+}
+
+fn make_empty(store: &Store) -> Vector {
+    Vector::Object(store.reserve(Dtype::Logical, 0, true).unwrap())
+}
+
+// ---- crashes
+
+/// What an element may be: everything it was since the last sync, and before that the last of all.
+type Histories = Vec<Vec<Option<String>>>;
+
+fn write_one(v: &Vector, histories: &mut Histories, i: usize, text: Option<&str>) {
+    histories[i].push(text.map(str::to_owned));
+    v.set_string(i as u64, text).unwrap();
+}
+
+/// What no sync covered may be torn, as all elements may: then it has the length and the beginning of one that was written.
+fn may_be(found: Option<&str>, history: &[Option<String>]) -> bool {
+    history.iter().any(|h| match (h.as_deref(), found) {
+        (Some(h), Some(f)) => h == f || (h.len() > 12 && h.len() == f.len() && h[..4] == f[..4]),
+        (h, f) => h == f,
+    })
+}
+
+/// After a kill every string is the last one written; after a power cut every string that a sync covered and nobody has written since; any
+/// other is one of those written, or an error.
+#[test]
+fn no_crash_makes_a_string_that_nobody_wrote() {
+    let dir = folder();
+    let path = dir.path().join("lab.fm");
+    open(&path, &booted(BOOT)).close().unwrap();
+    let recorder = Recorder::new(None, (Histories::new(), Histories::new()), 11);
+    let store = open(&path, &common::watched(recorder.clone()));
+    recorder.watch_all();
+    let n = 12;
+    let first: Vec<_> =
+        (0..n).map(|i| (i % 3 > 0).then(|| "first and rather long ".repeat(1 + i % 3))).collect();
+    let v = make(&store, &borrowed(&first), Some("v"));
+    store.sync().unwrap();
+    let synced = |h: &Histories| h.iter().map(|h| vec![h.last().unwrap().clone()]).collect::<Histories>();
+    let mut now: Histories = first.iter().map(|t| vec![t.clone()]).collect();
+    *recorder.book() = (now.clone(), now.clone());
+    recorder.capture(Capture::Always);
+    let mut random = Random(3);
+    for step in 0..60 {
+        let i = random.below(n as u64) as usize;
+        let text = random_text(&mut random);
+        let mut next = now.clone();
+        next[i].push(text.clone());
+        // What a crash inside the call may leave: the one or the other.
+        recorder.book().1.clone_from(&next);
+        write_one(&v, &mut now, i, text.as_deref());
+        recorder.book().0.clone_from(&now);
+        match step % 20 {
+            9 => {
+                store.sync().unwrap();
+                now = synced(&now);
+                *recorder.book() = (now.clone(), now.clone());
+            }
+            15 => {
+                store.sync_object(handle(&v)).unwrap();
+                now = synced(&now);
+                *recorder.book() = (now.clone(), now.clone());
+            }
+            _ => {}
+        }
+        recorder.point("after a step");
+    }
+    let image = dir.path().join("image.fm");
+    let mut looked_at = 0;
+    for (k, point) in (0..).zip(recorder.take_points()) {
+        let (done, begun) = &point.told;
+        let picks = [
+            (Pick::New, BOOT),
+            (Pick::Old, OTHER_BOOT),
+            (Pick::New, OTHER_BOOT),
+            (Pick::Mix(k), OTHER_BOOT),
+            (Pick::Mix(k + 1000), OTHER_BOOT),
+        ];
+        for (pick, boot) in picks {
+            write_image(&point.disk, &image, pick);
+            let store = open(&image, &booted(boot));
+            let when = format!("{pick:?} at {}", point.label);
+            let v = found(&store, "v");
+            for i in 0..n {
+                let found = match v.string(i as u64) {
+                    Ok(found) => found,
+                    Err(e) => {
+                        assert_eq!(e.code(), Code::Corrupt, "{when}: {e}");
+                        assert!(boot == OTHER_BOOT && begun[i].len() > 1, "{when}, element {i}: {e}");
+                        continue;
+                    }
+                };
+                let may = if boot == BOOT {
+                    found == *done[i].last().unwrap() || found == *begun[i].last().unwrap()
+                } else {
+                    may_be(found.as_deref(), &begun[i])
+                };
+                let wanted = (&done[i], &begun[i]);
+                assert!(may, "{when}, element {i}: {found:?}, but written were {wanted:?}");
+            }
+            // Writing goes on, and harms nothing that was there.
+            let before: Vec<_> = (1..n).map(|i| v.string(i as u64).ok()).collect();
+            for text in [Some("something new that goes to the heap"), None, Some("new")] {
+                v.set_string(0, text).unwrap();
+                assert_eq!(v.string(0).unwrap().as_deref(), text, "{when}");
+            }
+            assert_eq!((1..n).map(|i| v.string(i as u64).ok()).collect::<Vec<_>>(), before, "{when}");
+            looked_at += 1;
+        }
+    }
+    assert!(looked_at > 400, "{looked_at}");
 }

@@ -10,7 +10,7 @@ use crate::error::Result;
 use crate::format::aux::Key;
 use crate::resolve::Live;
 use crate::strings::view::{self, View};
-use crate::strings::{Strings, push};
+use crate::strings::{NO_TEXT, Strings, push};
 use std::sync::Arc;
 
 /// Elements of one vector that are reported one by one.
@@ -117,5 +117,5 @@ impl Shared {
 
 fn check(buffers: &Buffers, view: &View, text: &mut Strings) -> std::result::Result<(), &'static str> {
     push(buffers, view, text)?;
-    if text.first_invalid().is_some() { Err("text: no UTF-8") } else { Ok(()) }
+    if text.first_invalid().is_some() { Err(NO_TEXT) } else { Ok(()) }
 }

@@ -7,6 +7,9 @@ use crate::error::{Code, Error, Result};
 use crate::store::{Buffers, TextAccess, for_views};
 use std::sync::atomic::{Ordering, fence};
 
+const BEYOND: &str = "view: points beyond the vector's heap";
+pub(crate) const NO_TEXT: &str = "text: no UTF-8";
+
 /// Bytes of text written with one claim: well below a buffer's longest.
 const CLAIM: u64 = 1 << 30;
 
@@ -131,7 +134,7 @@ pub(super) fn read(
     done?;
     let read = (out.len() - first) as u64;
     if let Some(i) = out.first_invalid() {
-        return Err(access.damaged(start + (i - first) as u64, "text: no UTF-8"));
+        return Err(access.damaged(start + (i - first) as u64, NO_TEXT));
     }
     access.check_views(start, read)
 }
@@ -146,7 +149,7 @@ pub(crate) fn push(
         Text::Na => out.push_na(),
         Text::Inline(bytes, n) => out.push_bytes(&bytes[..n]),
         Text::Long(long) => {
-            let span = buffers.place(long).ok_or("view: points beyond the vector's heap")?;
+            let span = buffers.place(long).ok_or(BEYOND)?;
             out.push_from(span, long)?;
         }
     }
@@ -157,4 +160,36 @@ pub(crate) fn push(
 pub(super) fn push_again(access: &mut TextAccess<'_>, i: u64, out: &mut Strings) -> Result<()> {
     let view = access.read_again(i)?;
     push(access.buffers(), &view, out).map_err(|what| access.damaged(i, what))
+}
+
+/// The bytes of element `i`, whose view was read as `view`; `None`: NA. They stand in `scratch`.
+pub(super) fn text_at<'s>(
+    access: &mut TextAccess<'_>,
+    i: u64,
+    view: &View,
+    scratch: &'s mut Vec<u8>,
+) -> Result<Option<&'s [u8]>> {
+    let is_there = if let Ok(is_there) = read_text(access.buffers(), view, scratch) {
+        is_there
+    } else {
+        let view = access.read_again(i)?;
+        read_text(access.buffers(), &view, scratch).map_err(|what| access.damaged(i, what))?
+    };
+    Ok(is_there.then_some(&scratch[..]))
+}
+
+/// Reads the text of a view; false: it is NA.
+fn read_text(buffers: &Buffers, view: &View, out: &mut Vec<u8>) -> std::result::Result<bool, &'static str> {
+    out.clear();
+    match view::decode(view)? {
+        Text::Na => return Ok(false),
+        Text::Inline(bytes, n) => out.extend_from_slice(&bytes[..n]),
+        Text::Long(long) => {
+            let span = buffers.place(long).ok_or(BEYOND)?;
+            out.resize(long.nbytes as usize, 0);
+            span.read(0, out);
+            long.check(out)?;
+        }
+    }
+    if out.is_ascii() || std::str::from_utf8(out).is_ok() { Ok(true) } else { Err(NO_TEXT) }
 }

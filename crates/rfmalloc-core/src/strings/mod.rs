@@ -5,6 +5,7 @@
 //! | `view` | one element: encode, decode, check |
 //! | `list` | many strings in private memory |
 //! | `access` | reading and writing ranges of a vector |
+//! | `compare` | equality and order |
 //! | `positions` | the same element by element |
 //! | `ranges` | fill, copy, compare for identity |
 //!
@@ -14,10 +15,12 @@
 //! again under the mutex. What cannot be then either is damage.
 
 mod access;
+mod compare;
 mod list;
 mod positions;
 mod ranges;
 pub(crate) mod view;
 
-pub(crate) use access::push;
+pub(crate) use access::{NO_TEXT, push};
+pub use compare::TextOperand;
 pub use list::Strings;
