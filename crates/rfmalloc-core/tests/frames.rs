@@ -5,7 +5,8 @@ mod common;
 use common::images::{Capture, Pick, write_image};
 use common::{BOOT, OTHER_BOOT, assert_code, assert_whole, booted, create, folder, open, watched};
 use rfmalloc_core::{
-    Code, Dtype, Handle, LIST, Mode, ObjectState, OpenOptions, Role, Store, Strings, Vector, frame_rows,
+    Code, Dtype, Handle, Index, LIST, Mode, ObjectState, OpenOptions, Role, Store, Strings, Vector, What,
+    frame_rows,
 };
 use rfmalloc_lab_crash::recorder::Recorder;
 use std::path::Path;
@@ -158,6 +159,98 @@ fn a_temporary_frame_ends_no_column() {
         assert!(lives(&v), "a temporary frame holds it");
         assert!(store.destroy_frame(&pick, true).unwrap());
         assert!(!lives(&v));
+    });
+}
+
+fn ints(values: &[i32]) -> Vec<u8> {
+    values.iter().flat_map(|v| v.to_le_bytes()).collect()
+}
+
+/// A frame of a column 10, 11, … and one of text, with row names if they are given.
+fn table(store: &Store, n: i32, row_names: Option<&[&str]>) -> Handle {
+    let numbers =
+        store.create(Dtype::Integer, n as u64, &ints(&(10..10 + n).collect::<Vec<_>>()), None).unwrap();
+    let text = Vector::Object(store.reserve(Dtype::Character, n as u64, true).unwrap());
+    let list: Vec<String> = (10..10 + n).map(|i| format!("the text of row number {i}")).collect();
+    text.write_strings(0, &list.iter().map(|s| Some(s.as_str())).collect()).unwrap();
+    let Vector::Object(text) = text else { unreachable!() };
+    store.frame(&[&numbers, &text], &texts(&["n", "text"]), row_names.map(texts).as_ref()).unwrap()
+}
+
+/// The numbers of a table, NA as −1, after checking that the other columns fit; and the row names.
+fn shown(store: &Store, f: &Handle) -> (Vec<i32>, Option<Vec<String>>) {
+    let rows = store.attributes(f).unwrap().rows.unwrap();
+    let numbers = common::read(&store.list_get(f, 0).unwrap().unwrap()).unwrap();
+    let numbers: Vec<i32> = numbers.as_chunks::<4>().0.iter().map(|b| i32::from_le_bytes(*b)).collect();
+    let text = Vector::Object(store.list_get(f, 1).unwrap().unwrap());
+    let text = text.strings(0, rows, u64::MAX).unwrap();
+    assert_eq!((numbers.len() as u64, text.len() as u64), (rows, rows));
+    for (i, n) in numbers.iter().enumerate() {
+        let wanted = (*n != i32::MIN).then(|| format!("the text of row number {n}"));
+        assert_eq!(text.get(i), wanted.as_deref());
+    }
+    let names = store.child(f, Role::RowNames).unwrap().map(|names| {
+        let names = Vector::Object(names).strings(0, rows, u64::MAX).unwrap();
+        (0..names.len()).map(|i| names.get(i).unwrap().to_owned()).collect()
+    });
+    (numbers.into_iter().map(|n| if n == i32::MIN { -1 } else { n }).collect(), names)
+}
+
+#[test]
+fn rows_are_selected_in_every_column_and_named_apart() {
+    both(|store| {
+        let compact = table(store, 5, None);
+        let named = table(store, 5, Some(&["a", "b", "c", "d", "e"]));
+        let numbers = |list: &[f64]| {
+            let bytes: Vec<u8> = list.iter().flat_map(|x| x.to_le_bytes()).collect();
+            Vector::Object(store.create(Dtype::Numeric, list.len() as u64, &bytes, None).unwrap())
+        };
+        let na = f64::from_bits(0x7ff0_0000_0000_07a2);
+        let pick = |f: &Handle, index: &Vector| {
+            let made = store.select_rows(store, f, &Index::of(What::Vector(index))).unwrap();
+            assert_eq!(made.state(), ObjectState::Temporary);
+            shown(store, &made)
+        };
+        assert_eq!(pick(&compact, &numbers(&[3.0, 0.0])), (vec![13, 10], None));
+        assert_eq!(pick(&compact, &numbers(&[na, 9.0, 1.0, 1.0])), (vec![-1, -1, 11, 11], None));
+        let (rows, names) = pick(&named, &numbers(&[1.0, na, 1.0, 7.0, 1.0]));
+        assert_eq!(rows, [11, -1, 11, -1, 11]);
+        assert_eq!(names.unwrap(), ["b", "NA", "b.1", "NA.1", "b.2"]);
+        let wanted = Vector::Object(store.reserve(Dtype::Character, 2, true).unwrap());
+        wanted.write_strings(0, &texts(&["e", "nobody"])).unwrap();
+        let (rows, names) = pick(&named, &wanted);
+        assert_eq!((rows, names.unwrap()), (vec![14, -1], vec!["e".to_owned(), "NA".to_owned()]));
+        let all = store.select_rows(store, &named, &Index::ALL).unwrap();
+        assert_eq!(shown(store, &all).0, [10, 11, 12, 13, 14]);
+        let r = store.select_rows(store, &compact, &Index::r(What::Vector(&numbers(&[-1.0, -5.0])))).unwrap();
+        assert_eq!(shown(store, &r).0, [11, 12, 13]);
+        let v = create(store, None, 1, 5);
+        assert_code(store.select_rows(store, &v, &Index::ALL), Code::Type);
+        let e = store.select_rows(store, &compact, &Index::of(What::Vector(&numbers(&[-1.0]))));
+        assert_code(e, Code::Subscript);
+    });
+}
+
+/// R gives a row of NA where the mask is NA.
+#[test]
+fn a_filter_drops_the_rows_of_which_nothing_is_known() {
+    both(|store| {
+        let n = 3000;
+        let f = table(store, n, None);
+        let mask = |f: &dyn Fn(i32) -> i32| {
+            let values: Vec<i32> = (0..n).map(f).collect();
+            Vector::Object(store.create(Dtype::Logical, n as u64, &ints(&values), None).unwrap())
+        };
+        let keep = |m: &Vector| shown(store, &store.filter_rows(store, &f, What::Vector(m)).unwrap()).0;
+        let rule = |i: i32| [1, i32::MIN, 0, 1, i32::MIN][(i % 5) as usize];
+        let wanted: Vec<i32> = (0..n).filter(|i| rule(*i) == 1).map(|i| i + 10).collect();
+        assert_eq!(keep(&mask(&rule)), wanted);
+        assert_eq!(keep(&mask(&|_| i32::MIN)), [0; 0]);
+        assert_eq!(keep(&mask(&|_| 0)), [0; 0]);
+        assert_eq!(keep(&mask(&|_| 1)).len(), n as usize);
+        let short = Vector::Object(store.create(Dtype::Logical, 1, &ints(&[1]), None).unwrap());
+        assert_code(store.filter_rows(store, &f, What::Vector(&short)), Code::Length);
+        assert_code(store.filter_rows(store, &f, What::All), Code::Type);
     });
 }
 

@@ -1,7 +1,7 @@
 //! R's brackets on vectors that exist: selecting, assigning, converting and combining, with results as temporaries of a store.
 //!
 //! Holds: what a caller may pass ([`Index`]), and the methods of [`Store`](crate::Store) that put `subscript`, `select`, `assign`, `combine` and
-//! `convert` together with objects: `read` selects, `write` assigns, `coerce` converts and combines. `operand` is a vector that is read,
+//! `convert` together with objects: `read` selects, `rows` those of a data frame, `write` assigns, `coerce` converts and combines. `operand` is a vector that is read,
 //! `dress` gives a result its names and shape. The semantics are in those modules; here they are only carried out.
 //!
 //! A result is a temporary with names and dimnames of its own. Whatever fails on the way leaves nothing behind.
@@ -11,6 +11,7 @@ mod dress;
 mod index;
 mod operand;
 mod read;
+mod rows;
 mod text;
 mod write;
 

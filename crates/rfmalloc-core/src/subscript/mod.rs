@@ -31,7 +31,7 @@ pub(crate) use mask::Mask;
 pub(crate) use names::Texts;
 pub(crate) use numbers::{Base, Numbers};
 pub(crate) use product::Product;
-pub(crate) use selection::{Run, Runs, Selection};
+pub(crate) use selection::{Receiver, Run, Runs, Selection};
 pub(crate) use vector::{Purpose, Resolved, vector};
 
 use crate::dtype::Dtype;
