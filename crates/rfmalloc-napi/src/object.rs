@@ -116,13 +116,18 @@ pub fn get_temporary(env: Env, handle: u32, id: f64, generation: f64) -> Result<
     get_by_id(env, handle, id, generation)
 }
 
+/// Whether new temporaries call for a collection.
+pub(crate) fn is_pressed(s: &Store) -> bool {
+    let share = (s.max_size() / PRESSURE_SHARE).clamp(PRESSURE_FLOOR, PRESSURE_CEILING);
+    s.temporary_bytes().1 > share
+}
+
 #[napi(catch_unwind)]
 pub fn reserve(handle: u32, type_code: u8, len: f64, zero: bool) -> Result<()> {
     let (dtype, len) = (dtype(type_code)?, whole(len, "length")?);
     let (h, pressure) = thread::store_for_new(handle, |s| {
         let h = s.reserve(dtype, len, zero)?;
-        let share = (s.max_size() / PRESSURE_SHARE).clamp(PRESSURE_FLOOR, PRESSURE_CEILING);
-        Ok((h, s.temporary_bytes().1 > share))
+        Ok((h, is_pressed(s)))
     })?;
     let facts = h.facts();
     let token = thread::add(handle, Vector::Object(h));

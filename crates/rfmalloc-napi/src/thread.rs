@@ -225,6 +225,27 @@ pub(crate) fn object<T>(
     })
 }
 
+/// Runs `f` with the store of a result, an object with its store, and a vector that is read beside it.
+pub(crate) fn from_object<T>(
+    to: u32,
+    token: u32,
+    beside: Option<u32>,
+    f: impl FnOnce(&Store, &Store, &Handle, Option<&Vector>) -> rfmalloc_core::Result<T>,
+) -> Result<T> {
+    with(|t| {
+        let held = |token: u32| t.get(token).and_then(|k| Some((k.store, k.vector.as_ref()?)));
+        let Some((from, Vector::Object(object))) = held(token) else { return Err(gone(t, token)) };
+        let beside = match beside {
+            Some(token) => Some(held(token).ok_or_else(|| gone(t, token))?.1),
+            None => None,
+        };
+        match (t.stores.get(&to), t.stores.get(&from)) {
+            (Some(to), Some(from)) if !to.draining => f(&to.store, &from.store, object, beside).or_fail(),
+            _ => Err(closed()),
+        }
+    })
+}
+
 /// Runs `f` with an open store and the objects behind tokens; a negative token is nothing.
 pub(crate) fn objects<T>(
     store: u32,
