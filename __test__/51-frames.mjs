@@ -11,6 +11,7 @@ import {
   initFmalloc,
   openFmalloc,
   openRef,
+  rIndex,
 } from '../dist/index.js'
 import { start } from './helpers/child.mjs'
 import { freshPath, freshStore, open } from './helpers/files.mjs'
@@ -293,6 +294,88 @@ both('pick and with share columns and keep them alive', async (t, store) => {
   t.is(more.column('age').state, 'committed')
 })
 
+both('filter copies the rows where the mask is true, and drops those where it is NA', (t, store) => {
+  const df = people(store, { name: 'df', rowNames: ['x', 'y', 'z'] })
+  const kept = df.filter(df.column('ok'))
+  t.deepEqual(rows(kept), [{ age: 34, score: 1.5, who: 'Ann', at: 1, ok: true }])
+  t.deepEqual([kept.state, kept.rowNames.toArray()], ['temporary', ['x']])
+  const named = df.filter([null, true, true], { name: 'some' })
+  t.is(store.getDataFrame('some'), named)
+  t.deepEqual(named.columns.who.toArray(), [null, 'a name of more than twelve bytes'])
+  t.deepEqual(named.rowNames.toArray(), ['y', 'z'])
+  // A copy: the frame stays what it is.
+  named.columns.at.set(0, 99)
+  t.is(df.row(1).at, 2)
+  t.is(df.filter([false, false, null]).nrow, 0)
+  t.deepEqual(rows(df.filter([true, true, true])), rows(df))
+  const long = store.vector('logical', [false, true, true, true, null])
+  t.deepEqual(df.filter(long.subarray(1, 4)).columnNames, df.columnNames)
+  t.is(df.filter(long.subarray(2)).nrow, 2)
+  for (const mask of [[true], [], [true, false, true, false], store.vector('logical', 2)])
+    refuses(t, () => df.filter(mask), 'LENGTH', /the mask has \d values/)
+  refuses(t, () => df.filter(df.column('age')), 'TYPE', /logical/)
+  refuses(t, () => df.filter([1, 0, 1]), 'VALUE')
+  refuses(t, () => df.filter([true, undefined, true]), 'VALUE')
+  // eslint-disable-next-line no-sparse-arrays
+  refuses(t, () => df.filter([true, , true]), 'VALUE')
+  refuses(t, () => df.filter('ok'), 'ARGUMENT')
+  refuses(t, () => df.filter([true, true, true], { name: 'some' }), 'EXISTS')
+})
+
+both("select is R's df[i, ]: positions, repeated and missing ones, masks and names", (t, store) => {
+  const df = people(store, { rowNames: ['x', 'y', 'z'] })
+  const at = (index, o) => df.select(index, o).columns.at.toArray()
+  const names = index => df.select(index).rowNames.toArray()
+  t.deepEqual(at([2, 0]), [3, 1])
+  t.deepEqual(at(1), [2])
+  t.deepEqual(at('z'), [3])
+  t.deepEqual(at([0, null, 0, 9]), [1, null, 1, null])
+  t.deepEqual(names([0, null, 0, 9]), ['x', 'NA', 'x.1', 'NA.1'])
+  t.deepEqual({ ...df.select([null]).row(0) }, { age: null, score: null, who: null, at: null, ok: null })
+  t.deepEqual(at([true, null, false]), [1, null])
+  t.deepEqual(at(['y', 'nobody', 'x']), [2, null, 1])
+  t.deepEqual(at(Int32Array.of(2, 1)), [3, 2])
+  t.deepEqual(at(Float64Array.of(0)), [1])
+  t.deepEqual(at(Uint32Array.of(0)), [1])
+  t.deepEqual(at(store.vector('integer', [2, 2])), [3, 3])
+  t.deepEqual(at(store.vector('numeric', [9, 1, 2]).subarray(1)), [2, 3])
+  t.deepEqual(at(df.column('ok')), [1, null])
+  t.deepEqual(at(rIndex([-1])), [2, 3])
+  t.deepEqual(at(rIndex([3, 0, 1])), [3, 1])
+  t.deepEqual(at(rIndex([2, null])), [2, null])
+  t.deepEqual(at([]), [])
+  t.deepEqual(at(undefined), [1, 2, 3])
+  t.is(df.select([0], { name: 'one' }), store.get('one'))
+  t.is(people(store).select([2, 2]).rowNames, null)
+  refuses(t, () => df.select([-1]), 'SUBSCRIPT')
+  refuses(t, () => df.select([0, 'x']), 'SUBSCRIPT', /mixture/)
+  refuses(t, () => df.select([0, undefined]), 'VALUE')
+  refuses(t, () => df.select([{}]), 'SUBSCRIPT')
+  refuses(t, () => df.select({}), 'SUBSCRIPT')
+  refuses(t, () => df.select(null), 'SUBSCRIPT')
+  refuses(t, () => df.select(store.vector('complex', 1)), 'SUBSCRIPT')
+  refuses(t, () => df.select(rIndex([-1, 1])), 'SUBSCRIPT')
+})
+
+both('what filter and select make goes with the last hold on it', async (t, store) => {
+  const df = store.dataFrame({
+    a: new Float64Array(1000),
+    b: Array(1000).fill('text of more than twelve bytes'),
+  })
+  const before = objects(store).temporaries
+  for (let k = 0; k < 50; k++) df.select([k])
+  store.tidy(() => df.filter(Array(1000).fill(true)).select([1]).nrow)
+  const last = df.filter(Array(1000).fill(true))
+  t.true(last.destroy())
+  t.is(last.state, 'destroyed')
+  await collect()
+  t.is(objects(store).temporaries, before)
+  const kept = df.select([1, 2]).keep('kept')
+  await collect()
+  t.deepEqual(store.get('kept'), kept)
+  t.is(kept.columns.b.state, 'committed')
+})
+
 both('with refuses what does not fit the rows', (t, store) => {
   const df = people(store)
   for (const column of [[1, 2], [], [1, 2, 3, 4, 5, 6], store.vector('integer', 2)])
@@ -388,6 +471,8 @@ both('a destroyed or closed frame refuses every use and still says what it was',
     () => df.with({ a: [1] }),
     () => df.toJSON(),
     () => df.keep('x'),
+    () => df.filter([true, true, true]),
+    () => df.select([0]),
     () => df.destroy(),
   ])
     refuses(t, act, 'CLOSED')
@@ -521,6 +606,8 @@ test('a read-only frame is read; what is made of it goes where results go', t =>
   const pick = df.pick('who')
   t.not(pick.store, reader)
   t.deepEqual(pick.column('who').toArray(), df.column('who').toArray())
+  t.deepEqual(df.filter([false, null, true]).row(0).who, 'a name of more than twelve bytes')
+  t.deepEqual(df.select(['z']).rowNames.toArray(), ['z'])
   const into = freshStore(t)
   const more = df.with({ n: [1] }, { into, name: 'copy' })
   t.is(into.getDataFrame('copy'), more)

@@ -201,20 +201,24 @@ export function discard(handle: Handle): void {
   }
 }
 
-/** Reserves; a full store first gives back what is unreachable. */
 function reserve(space: Space, code: number, length: number, zero: boolean): void {
+  withRelief(() => native.reserve(space.handle, code, length, zero))
+}
+
+/** Makes temporaries; a full store first gives back what is unreachable. */
+export function withRelief(make: () => void): void {
   for (const collection of ['minor', 'major'] as const) {
     try {
-      return native.reserve(space.handle, code, length, zero)
+      return make()
     } catch (e) {
       if (!isFmallocError(e, 'ERR_FMALLOC_NO_SPACE')) throw e
       relieve(collection)
     }
   }
-  native.reserve(space.handle, code, length, zero)
+  make()
 }
 
-function relieve(collection: 'minor' | 'major'): void {
+export function relieve(collection: 'minor' | 'major'): void {
   collectGarbage(collection)
   native.sweep()
 }

@@ -12,6 +12,7 @@ import { partOf, NAMES, ROW_NAMES } from './labels.js'
 import { keepObject } from './life.js'
 import { native } from './native.js'
 import { checkFlag, checkKeys } from './options.js'
+import { filterRows, selectRows } from './rows.js'
 import type { Store } from './store.js'
 import type { DataFrameRef, Index, ResultOptions, Scalar, Schema, Type } from './types.js'
 import { refuseMethods } from './unsupported.js'
@@ -38,8 +39,6 @@ export let columnsOf: (frame: DataFrame) => readonly Vector[]
 
 /** What this version lacks, in full types; bodies come from the table below. */
 export interface DataFrame<out C extends Schema = Schema> {
-  filter(mask: Vector<'logical'> | readonly (boolean | null)[], o?: ResultOptions): DataFrame<C>
-  select(rows: Index, o?: ResultOptions): DataFrame<C>
   toArrow(): Promise<unknown>
 }
 
@@ -249,6 +248,27 @@ export class DataFrame<out C extends Schema = Schema> implements Iterable<Row<C>
     for (let i = 0; i < this.#nrow; i++) yield this.#row(columns, i)
   }
 
+  /**
+   * The rows where the mask is true, copied; rows where it is NA are dropped, unlike R's `df[mask, ]`. A temporary unless named or kept. Throws
+   * LENGTH for a mask of another length than there are rows, TYPE for one that is not logical.
+   *
+   * @example
+   * df.filter(df.columns.age.gt(40).and(df.columns.score.lt(2)))
+   */
+  filter(mask: Vector<'logical'> | readonly (boolean | null)[], o?: ResultOptions): DataFrame<C> {
+    this.#handle.check()
+    return filterRows(this as DataFrame, mask, o) as DataFrame<never> as DataFrame<C>
+  }
+
+  /**
+   * R's `df[rows, ]`: the rows at positions, by a mask or by names, copied, as often as they are named; a missing one, or one beyond the end, is a
+   * row of NA. Stored row names go along, told apart ('a', 'a.1'). A temporary unless named or kept.
+   */
+  select(rows: Index, o?: ResultOptions): DataFrame<C> {
+    this.#handle.check()
+    return selectRows(this as DataFrame, rows, o) as DataFrame<never> as DataFrame<C>
+  }
+
   // ---- out of the store
 
   /** The rows. Throws TOO_LARGE above 1e6 cells. */
@@ -312,6 +332,5 @@ Object.defineProperty(DataFrame.prototype, '0', {
 })
 
 refuseMethods(DataFrame.prototype, 'DataFrame', {
-  'subsetting of rows; use a loop over the columns': ['filter', 'select'],
   Arrow: ['toArrow'],
 })
