@@ -118,7 +118,7 @@ function withIndex<R>(store: Store, given: Given | Handle, operation: string, ac
     return act(given.token)
   }
   const dtype = parseType(given.type)
-  const { length, fill } = fillerOf(dtype, given.values, { mask: 0 }, operation)()
+  const { length, fill } = fillerOf(dtype, given.values, { mask: 0 }, operation, store)()
   const { handle } = partsOf(build(placeIn(store, {}, false), dtype, length, false, fill))
   try {
     return act(handle.token)
