@@ -299,3 +299,31 @@ fn no_crash_leaves_a_child_alone_or_an_owner_without() {
         assert!(looked_at > 200);
     }
 }
+
+/// Names given to an object of a scratch store after its commit counted as temporaries as long as they lived.
+#[test]
+fn names_of_a_committed_scratch_object_are_committed() {
+    let dir = folder();
+    let options = OpenOptions { mode: Mode::Scratch, ..booted(BOOT) };
+    let store = open(&dir.path().join("a.fm"), &options);
+    let mut v = create(&store, Some("v"), 1, 64);
+    set_names(&store, &mut v).unwrap();
+    assert_eq!(store.usage().unwrap().temporaries, 0);
+    assert!(store.child(&v, Role::Names).unwrap().unwrap().facts().committed);
+    let mut temporary = store.reserve(Dtype::Integer, 3, true).unwrap();
+    set_names(&store, &mut temporary).unwrap();
+    assert_eq!(store.usage().unwrap().temporaries, 2);
+}
+
+#[test]
+fn a_part_has_no_attributes_of_its_own() {
+    let dir = folder();
+    let store = open(&dir.path().join("a.fm"), &booted(BOOT));
+    let mut v = create(&store, Some("v"), 1, 64);
+    set_names(&store, &mut v).unwrap();
+    let mut part = store.child(&v, Role::Names).unwrap().unwrap();
+    assert_code(set_names(&store, &mut part), Code::Busy);
+    let len = part.facts().len;
+    assert_code(store.set_attributes(&mut part, &[Change::Dim(Some((ARRAY, &[len])))]), Code::Busy);
+    assert_code(store.set_attributes(&mut part, &[Change::User("a", Some("1"))]), Code::Busy);
+}

@@ -41,8 +41,7 @@ pub(crate) fn post_facts(token: u32, f: &ObjectFacts, pressure: bool) {
         (10, f64::from(u8::from(pressure))),
         (11, f64::from(f.kind)),
         (12, f64::from(u8::from(f.sealed))),
-        (15, f64::from(u8::from(f.owned))),
-        (16, f64::from(u8::from(f.has_attributes))),
+        (15, f64::from(u8::from(f.has_attributes))),
     ]);
 }
 
@@ -315,7 +314,6 @@ pub fn mmap_open(path: String, type_code: u8, len: Option<f64>, read_only: bool)
         (13, f64::from(file.loss_cell().0)),
         (14, f64::from(file.loss_cell().1)),
         (15, 0.0),
-        (16, 0.0),
     ];
     let token = thread::add(0, Vector::File(Arc::new(file)));
     thread::mailbox().write(&facts);

@@ -209,8 +209,8 @@ impl Store {
     ///
     /// # Errors
     /// `DIM` (extents that do not give the length, or out of range), `LENGTH` (names of another length), `TYPE` (names that are no text),
-    /// `ARGUMENT` (a child that is no temporary, or somebody's already; a key), `TOO_LARGE`, `NO_SPACE`, `READ_ONLY`, `POISONED`, `OTHER_STORE`,
-    /// `DESTROYED`, `CLOSED`.
+    /// `ARGUMENT` (a child that is no temporary, or somebody's already; a key), `BUSY` (it is a part itself), `TOO_LARGE`, `NO_SPACE`,
+    /// `READ_ONLY`, `POISONED`, `OTHER_STORE`, `DESTROYED`, `CLOSED`.
     pub fn set_attributes(&self, handle: &mut Handle, changes: &[Change<'_>]) -> Result<()> {
         self.check_ours(handle)?;
         for change in changes {
@@ -226,6 +226,7 @@ impl Store {
         let sh = self.shared()?;
         let mut inner = sh.lock_open()?;
         sh.check_writable(&inner)?;
+        inner.check_unowned(handle.key)?;
         let old = inner.attrs_of(handle)?;
         let mut new = old.clone();
         for change in changes {
@@ -420,8 +421,13 @@ impl Inner {
         let Some(o) = self.objects.get(handle.key, handle.serial) else {
             return Err(handle.destroyed_error());
         };
+        let is_committed = o.committed;
         let old = std::mem::replace(&mut o.attrs, new.clone().into());
         self.own(me, new, &old);
+        if is_committed {
+            // Parts are what their owner is.
+            new.children().filter_map(Child::open).for_each(|(key, _)| self.objects.commit_in_memory(key));
+        }
         let dropped: Vec<_> = old.children().filter(|c| !new.children().any(|n| n == *c)).copied().collect();
         dropped.into_iter().filter_map(|c| c.open()).try_for_each(|c| self.end_child(c))
     }

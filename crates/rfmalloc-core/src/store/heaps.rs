@@ -234,12 +234,7 @@ impl Inner {
         let mut attrs = self.attrs_of(handle)?;
         attrs.heap.push(child);
         let Some(idx) = self.record_of(handle)? else {
-            self.change_in_memory(handle, &attrs)?;
-            let committed = self.objects.get(handle.key, handle.serial).is_some_and(|o| o.committed);
-            if let Some((key, _)) = child.open().filter(|_| committed) {
-                self.objects.commit_in_memory(key);
-            }
-            return Ok(());
+            return self.change_in_memory(handle, &attrs);
         };
         // Unlike other changes of attributes this one is made while operations run: it ends nothing that they use.
         self.change(sh, idx, &Attributes::Set(&attrs))?;
