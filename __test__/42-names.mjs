@@ -157,6 +157,9 @@ test('names live and die with their owner, and are no object of their own', t =>
     () => names.destroy(),
     () => store.set('names', names),
     () => store.list([names]),
+    () => names.setNames(['x', 'y', 'z']),
+    () => names.setAttribute('a', 1),
+    () => names.reshape([3, 1]),
   ])
     refuses(t, act, 'BUSY')
   t.deepEqual([...store.keys()], ['v'])
@@ -202,6 +205,30 @@ test('a temporary with names is committed with them; tidy frees both or neither'
   t.is(kept.names, names, 'the same facade after the commit')
   t.is(names.set(0, 'late').get(0), 'late')
   t.is(store.diagnose().summary.temporaries, 0)
+})
+
+// The names of a temporary died when nobody could reach the temporary any more, though somebody held the names.
+test('names keep a temporary alive that nobody holds', async t => {
+  const store = freshStore(t)
+  const reachable = await inChild(
+    t,
+    async ({ fm, args, collect }) => {
+      const s = fm.openFmalloc(args.file)
+      const v = s.vector('integer', [1, 2, 3], { names: args.names })
+      const held = v.copy().names
+      const part = s
+        .matrix('integer', [3, 1], { dimnames: [args.names, null] })
+        .copy()
+        .column(0)
+        .names.subarray(1)
+      await collect()
+      for (let i = 0; i < 10; i++) v.copy()
+      await collect()
+      return [held.toArray(), part.toArray()]
+    },
+    { file: `${store.path}.other`, names: ABC },
+  )
+  t.deepEqual(reachable, [ABC, ABC.slice(1)])
 })
 
 test('another thread sees other names at its next use, and writes them', async t => {

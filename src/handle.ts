@@ -50,6 +50,8 @@ export class Handle {
   owner: Stored | undefined
   ownerKind: number
   others: (Vector | undefined)[] | undefined
+  /** The object whose part this is: names die with a temporary that nobody can reach. */
+  whole: Handle | undefined
   id: number
   generation: number
   #name: string | null
@@ -82,6 +84,7 @@ export class Handle {
     this.owner = undefined
     this.ownerKind = this.kind
     this.others = undefined
+    this.whole = undefined
     this.#hasAttributes = facts[FACT.attributes] === 1
     this.#attributes = PLAIN
     this.#attributesStamp = 0

@@ -194,6 +194,7 @@ export function partOf(
     found === 1
       ? adopt(new Handle(spaceOf(handle.store), handle.store, null))
       : currentShape(partsOf(found as Vector).handle)
+  partsOf(whole).handle.whole = handle
   // Reshaped since the window was made: its names went with the old shape.
   if (start + length > whole.length) return null
   const part = start === 0 && length === whole.length ? whole : whole.subarray(start, start + length)

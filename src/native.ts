@@ -27,10 +27,8 @@ export const FACT = {
   /** Of createMmapVector only; a store's stand in {@link StoreFacts}. */
   lossCell: 13,
   lossValue: 14,
-  /** It is a part of another object. */
-  owned: 15,
   /** There may be something for attributesOf. */
-  attributes: 16,
+  attributes: 15,
 } as const
 
 export interface StoreFacts {
