@@ -4,8 +4,8 @@
 //! (results). Only the ratios mean anything: machine and neighbours make the rest.
 
 use rfmalloc_core::compute::{
-    Arith, Binary, Compare, Context, Cumulative, Margin, Math, Operand, Scalar, Summary, binary, cumulate,
-    default_threads, margin, margin_shape, math, summary,
+    Arith, Binary, Compare, Context, Cumulative, Dims, Margin, Math, Operand, Product, Scalar, Summary,
+    binary, cumulate, default_threads, margin, margin_shape, math, product, product_shape, summary,
 };
 use rfmalloc_core::{Dtype, RawBytes};
 use std::hint::black_box;
@@ -87,6 +87,7 @@ fn report(what: &str, seconds: f64, nbytes: f64, peer: f64) {
     );
 }
 
+#[expect(clippy::too_many_lines, reason = "one list of measurements")]
 fn main() {
     let n = std::env::args().nth(1).and_then(|n| n.parse().ok()).unwrap_or(1_usize << 25);
     // Only what has this in its name.
@@ -165,6 +166,21 @@ fn main() {
             [("cumsum", Cumulative::Sum), ("cumprod", Cumulative::Prod), ("cummax", Cumulative::Max)]
         {
             measure(name, 2.0 * nbytes, copy, &mut || drop(black_box(cumulate(&ctx, f, &x, to))));
+        }
+        let size = 1024_u64.min((n as f64).sqrt() as u64);
+        let square = [size, size];
+        let dims = Dims { len: size * size, dim: Some(&square[..]), ..Dims::default() };
+        let shape = product_shape(Product::Plain, (Dtype::Numeric, &dims), (Dtype::Numeric, &dims))
+            .expect("conformable");
+        let part = |m: RawBytes| Operand::new(Dtype::Numeric, m.first(size * size * 8));
+        let (p, q) = (part(a.raw()), part(b.raw()));
+        if "product".contains(&only) {
+            let t = time(threads, || drop(black_box(product(&ctx, Product::Plain, &p, &q, &shape, to))));
+            println!(
+                "  product of {size} squared {:>20.2} ms {:>7.2} GFLOP/s",
+                t * 1e3,
+                2.0 * (size as f64).powi(3) / t / 1e9
+            );
         }
         let rows = 5000_u64.min(n as u64);
         let dim = [rows, n as u64 / rows];

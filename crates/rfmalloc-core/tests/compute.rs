@@ -5,9 +5,9 @@ mod elements;
 
 use elements::Memory;
 use rfmalloc_core::compute::{
-    Arith, Binary, Compare, Context, Cumulative, Isa, Logic, Margin, Math, Math2, Operand, Scalar, Summary,
-    Unary, Watch, binary, binary_type, cumulate, cumulative_type, margin, margin_shape, math, math_type,
-    math2, summary, unary,
+    Arith, Binary, Compare, Context, Cumulative, Dims, Isa, Logic, Margin, Math, Math2, Operand, Product,
+    Scalar, Summary, Unary, Watch, binary, binary_type, cumulate, cumulative_type, margin, margin_shape,
+    math, math_type, math2, product, product_shape, summary, unary,
 };
 use rfmalloc_core::{Dtype, Warnings, na};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -432,4 +432,59 @@ fn progress_counts_every_element_once() {
     let two = Operand::scalar(Dtype::Numeric, Scalar::Real(2.0)).expect("a number");
     math2(&ctx, Math2::Round, &operand, &two, out.raw()).expect("defined");
     assert_eq!(watch.done.load(Ordering::Relaxed), 600_000);
+}
+
+/// Products of every small shape, transposed or not, against the three loops; whole numbers, so that every order of addition is exact.
+#[test]
+fn products_are_those_of_three_loops_in_every_shape() {
+    let mut dice = Dice(31);
+    let shapes =
+        [(1, 1, 1), (3, 2, 4), (0, 3, 2), (3, 0, 2), (17, 33, 9), (64, 63, 65), (300, 5, 301), (1, 500, 1)];
+    for (rows, inner, cols) in shapes {
+        for f in [Product::Plain, Product::Cross, Product::TCross] {
+            let xs = if f == Product::Cross { [inner, rows] } else { [rows, inner] };
+            let ys = if f == Product::TCross { [cols, inner] } else { [inner, cols] };
+            let mut whole = |n: usize| (0..n).map(|_| (dice.next() % 19) as f64 - 9.0).collect::<Vec<f64>>();
+            let (mut x, y) = (whole(xs[0] * xs[1]), whole(ys[0] * ys[1]));
+            for missing in [false, true] {
+                if missing && !x.is_empty() {
+                    let at = x.len() / 2;
+                    x[at] = na::na_real();
+                }
+                check_product(f, [rows, inner, cols], (&x, xs), (&y, ys));
+            }
+        }
+    }
+}
+
+fn check_product(
+    f: Product,
+    [rows, inner, cols]: [usize; 3],
+    (x, xs): (&[f64], [usize; 2]),
+    (y, ys): (&[f64], [usize; 2]),
+) {
+    let (dx, dy) = (xs.map(|n| n as u64), ys.map(|n| n as u64));
+    let dims = |x: &[f64], dim| Dims { len: x.len() as u64, dim: Some(dim), ..Dims::default() };
+    let (a, b) = (dims(x, &dx[..]), dims(y, &dy[..]));
+    let shape = product_shape(f, (Dtype::Numeric, &a), (Dtype::Numeric, &b)).expect("conformable");
+    assert_eq!(shape.dim, [rows as u64, cols as u64]);
+    let got = reals(&agreed("product", |ctx, odd| {
+        let mut mx = Memory::holding(Dtype::Numeric, &bytes_of(x), odd);
+        let mut my = Memory::holding(Dtype::Numeric, &bytes_of(y), odd);
+        let mut out = Memory::new(Dtype::Numeric, (rows * cols) as u64, odd);
+        let (a, b) = (Operand::new(Dtype::Numeric, mx.raw()), Operand::new(Dtype::Numeric, my.raw()));
+        assert!(product(ctx, f, &a, &b, &shape, out.raw()).expect("defined"));
+        out.bytes()
+    }));
+    let at = |x: &[f64], [down, _]: [usize; 2], transposed: bool, i: usize, j: usize| {
+        if transposed { x[j + i * down] } else { x[i + j * down] }
+    };
+    for j in 0..cols {
+        for i in 0..rows {
+            let term = |p| at(x, xs, f == Product::Cross, i, p) * at(y, ys, f == Product::TCross, p, j);
+            let want: f64 = (0..inner).map(term).sum();
+            let got = got[i + j * rows];
+            assert!(got == want || (want.is_nan() && na::is_na(got)), "{f:?} [{i}, {j}]: {got}, not {want}");
+        }
+    }
 }

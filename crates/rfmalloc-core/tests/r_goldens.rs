@@ -5,9 +5,10 @@ mod elements;
 
 use elements::Memory;
 use rfmalloc_core::compute::{
-    Arith, Binary, Compare, Context, Cumulative, Dims, Isa, Logic, Margin, Math, Math2, Operand, Scalar,
-    Side, Summary, Unary, binary, binary_type, conform, cumulate, cumulative_type, margin, margin_shape,
-    math, math_type, math2, math2_len, math2_type, summary, unary, unary_type,
+    Arith, Binary, Compare, Context, Cumulative, Dims, Isa, Logic, Margin, Math, Math2, Operand, Product,
+    Scalar, Side, Summary, Unary, binary, binary_type, conform, cumulate, cumulative_type, margin,
+    margin_shape, math, math_type, math2, math2_len, math2_type, product, product_shape, summary, unary,
+    unary_type,
 };
 use rfmalloc_core::{Code, Dtype, RawBytes, Warnings, na};
 use serde_json::Value;
@@ -207,6 +208,27 @@ impl Run<'_> {
         Ok(Outcome::Value(v, Warnings::default()))
     }
 
+    fn product(&self, f: Product, x: &Val, y: &Val) -> Done {
+        let (dx, dy) = (dims(x), dims(y));
+        let shape = product_shape(f, (x.dtype, &dx), (y.dtype, &dy))?;
+        let len = shape.dim[0] * shape.dim[1];
+        let mut out = Memory::new(shape.dtype, len, self.odd);
+        let (mut mx, mut my) =
+            (Memory::holding(x.dtype, &x.bytes, self.odd), Memory::holding(y.dtype, &y.bytes, self.odd));
+        let (a, b) = (operand(x, &mut mx), operand(y, &mut my));
+        assert!(product(&self.ctx, f, &a, &b, &shape, out.raw())?);
+        let mut v = plain(shape.dtype, len, &out);
+        v.dim = Some(shape.dim.to_vec());
+        let names = |from: Option<(Side, usize)>| {
+            let from = from.map(|(side, which)| (if side == Side::Left { x } else { y }, which));
+            from.and_then(|(v, which)| Some(v.dimnames.as_ref()?.as_array()?[which].clone()))
+                .unwrap_or(Value::Null)
+        };
+        let both = [names(shape.row_names), names(shape.col_names)];
+        v.dimnames = both.iter().any(|n| !n.is_null()).then(|| Value::from(both.to_vec()));
+        Ok(Outcome::Value(v, Warnings::default()))
+    }
+
     fn case(&self, op: &str, args: &[Val], params: &Value) -> Outcome {
         let remove = params["na.rm"].as_bool().unwrap_or(false);
         let done = if let Some(op) = binary_named(op) {
@@ -241,6 +263,8 @@ impl Run<'_> {
                 .and_then(|t| self.one(&x, t, true, |x, out| cumulate(&self.ctx, f, x, out)))
         } else if let Some(f) = summary_named(op) {
             self.summary(f, args, remove)
+        } else if let Some(f) = product_named(op) {
+            self.product(f, &args[0], args.get(1).unwrap_or(&args[0]))
         } else if let Some(f) = margin_named(op) {
             self.margin(f, &args[0], remove, params["dims"].as_i64().unwrap_or(1))
         } else {
@@ -302,6 +326,15 @@ fn summary_named(op: &str) -> Option<Summary> {
         "all" => Summary::All,
         "any" => Summary::Any,
         "mean" => Summary::Mean,
+        _ => return None,
+    })
+}
+
+fn product_named(op: &str) -> Option<Product> {
+    Some(match op {
+        "%*%" => Product::Plain,
+        "crossprod" => Product::Cross,
+        "tcrossprod" => Product::TCross,
         _ => return None,
     })
 }
@@ -454,6 +487,7 @@ fn every_case_of_the_arithmetic_groups_gives_r_s_answer() {
         "math2",
         "summary",
         "margins",
+        "matprod",
     ] {
         let text = std::fs::read_to_string(folder.join(format!("{group}.jsonl"))).expect("readable");
         let cases: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();

@@ -1,7 +1,7 @@
 //! R's operations on vectors: which types they take, what they give, what they warn of, what they refuse.
 //!
 //! - `operand`: what an operation is given; `conform`: lengths, shapes and attributes of the result, as a pure function;
-//! - `ops`: arithmetic, comparison, logic; `math`: mathematics of one and two arguments, cumulatives; `summary`; `margin`.
+//! - `ops`: arithmetic, comparison, logic; `math`: mathematics of one and two arguments, cumulatives; `summary`; `margin`; `product`.
 //!
 //! Everything is decided here before the executor runs: a program that runs cannot fail, only be cancelled. Results go to memory that the caller
 //! gives; types and lengths are asked for first.
@@ -11,6 +11,7 @@ mod margin;
 mod math;
 pub(crate) mod operand;
 mod ops;
+mod product;
 mod summary;
 
 pub use crate::executor::{Context, Unwatched, Watch, default_threads};
@@ -24,6 +25,7 @@ pub use margin::{Margin, MarginShape, margin, margin_shape};
 pub use math::{Cumulative, cumulate, cumulative_type, math, math_type, math2, math2_len, math2_type};
 pub use operand::{Operand, Scalar};
 pub use ops::{Binary, Unary, binary, binary_type, unary, unary_type};
+pub use product::{Product, ProductShape, product, product_shape};
 pub use summary::{Summarised, Summary, summary};
 
 /// R's name of the warnings' group of errors: `details.kind`.

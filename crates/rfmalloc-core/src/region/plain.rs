@@ -94,6 +94,27 @@ impl<T: Plain> Elems<'_, T> {
         unsafe { self.ptr.add(i).read_unaligned() }
     }
 
+    /// Element `i`.
+    ///
+    /// # Panics
+    /// If there is none: the caller has counted wrongly.
+    #[inline]
+    pub(crate) fn get(self, i: usize) -> T {
+        assert!(i < self.len, "element {i} of {}", self.len);
+        self.at(i)
+    }
+
+    /// Those from element `i` on.
+    pub(crate) fn rest(self, i: usize) -> Self {
+        let i = i.min(self.len);
+        Self { ptr: self.ptr.wrapping_add(i), len: self.len - i, ..self }
+    }
+
+    /// Where they begin, for code that takes pointers.
+    pub(crate) fn as_ptr(self) -> *const T {
+        self.ptr
+    }
+
     /// All of them, in order.
     #[inline(always)]
     pub(crate) fn iter(self) -> impl Iterator<Item = T> {

@@ -244,6 +244,12 @@ impl RawBytes {
     }
 }
 
+impl From<Span> for RawBytes {
+    fn from(span: Span) -> Self {
+        Self(span)
+    }
+}
+
 /// Advice on pages, in the words of the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the names are POSIX's")]
