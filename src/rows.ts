@@ -2,7 +2,7 @@
  * Rows of a data frame: filter and select. What JavaScript gives as a mask or index becomes a vector that lives as long as the call; one native
  * call then picks the rows of all columns.
  */
-import { build, discard, fillerOf, placeIn, relieve, withRelief, type Place } from './create.js'
+import { discard, relieve, temporaryOf, withRelief, type Place } from './create.js'
 import { parseType } from './dtype.js'
 import { fail, show } from './errors.js'
 import { frameHandle, type DataFrame } from './frame.js'
@@ -117,9 +117,7 @@ function withIndex<R>(store: Store, given: Given | Handle, operation: string, ac
     given.check()
     return act(given.token)
   }
-  const dtype = parseType(given.type)
-  const { length, fill } = fillerOf(dtype, given.values, { mask: 0 }, operation, store)()
-  const { handle } = partsOf(build(placeIn(store, {}, false), dtype, length, false, fill))
+  const { handle } = partsOf(temporaryOf(store, parseType(given.type), given.values, operation))
   try {
     return act(handle.token)
   } finally {
