@@ -11,6 +11,7 @@ import { native } from './native.js'
 import { checkText } from './text.js'
 import { refusal } from './unsupported.js'
 import { isVector, partsOf, type Vector } from './vector.js'
+import { NOTES, warnMask } from './warnings.js'
 
 export const COMPARISONS = ['eq', 'ne', 'lt', 'le', 'gt', 'ge'] as const
 export type Comparison = (typeof COMPARISONS)[number]
@@ -31,7 +32,7 @@ export function compareTexts(op: Comparison, x: Vector, y: unknown, o: unknown):
   other.handle.check()
   const count = length === 0 || other.length === 0 ? 0 : Math.max(length, other.length)
   try {
-    return build(place, dtypeOf(LOGICAL), count, false, result =>
+    const answer = build(place, dtypeOf(LOGICAL), count, false, result =>
       native.textCompareWith(
         handle.token,
         start,
@@ -43,6 +44,8 @@ export function compareTexts(op: Comparison, x: Vector, y: unknown, o: unknown):
         result.token,
       ),
     )
+    if (count > 0 && count % Math.min(length, other.length) !== 0) warnMask(NOTES.recycleRemainder, op)
+    return answer
   } finally {
     made?.destroy()
   }
