@@ -1,5 +1,6 @@
 // Lists: what they hold stays, is the same object, and is never taken for something else, in every mode, thread and process.
 
+import fs from 'node:fs'
 import util from 'node:util'
 import test from 'ava'
 import {
@@ -396,6 +397,47 @@ test('a read-only store shows its lists and changes none', t => {
     () => reader.list(0),
   ])
     refuses(t, act, 'READ_ONLY')
+})
+
+/** A cell as a crash may leave it: its object is gone, and the slot may hold another by now. */
+test('a cell whose object is gone is an error, and never another object', t => {
+  const path = freshPath(t)
+  const store = openFmalloc(path)
+  const [v, w] = [1, 2].map(x => store.vector('integer', [x, x]))
+  const list = store.list([v, w], { name: 'l' })
+  store.dataFrame({ v, w }, { name: 'df' })
+  const cells = store
+    .allocations()
+    .filter(row => row.type === 'list')
+    .map(row => row.payloadOffset)
+  t.is(cells.length, 2)
+  store.close()
+  const fd = fs.openSync(path, 'r+')
+  for (const offset of cells) {
+    const cell = Buffer.alloc(8)
+    fs.readSync(fd, cell, 0, 8, offset)
+    t.is(cell.readUInt32LE(0), v.ref.id)
+    cell.writeUInt32LE(cell.readUInt32LE(4) + 1, 4)
+    fs.writeSync(fd, cell, 0, 8, offset)
+  }
+  fs.closeSync(fd)
+  const again = open(t, path)
+  const stale = again.getList('l')
+  refuses(t, () => stale.get(0), 'STALE_REF', /cell 0/)
+  t.deepEqual(stale.get(1).toArray(), [2, 2])
+  refuses(t, () => stale.toJSON(), 'STALE_REF')
+  t.regex(util.inspect(stale), /\(gone\), Vector/)
+  const df = again.getDataFrame('df')
+  refuses(t, () => df.column('v'), 'STALE_REF')
+  refuses(t, () => df.columns, 'STALE_REF')
+  refuses(t, () => df.row(0), 'STALE_REF')
+  t.deepEqual(df.column('w').toArray(), [2, 2])
+  t.deepEqual(df.ref.schema, {})
+  t.regex(util.inspect(df), /^DataFrame "df" \[2 × 2\]/)
+  stale.set(0, null)
+  t.deepEqual(stale.toJSON(), [null, [2, 2]])
+  t.true(df.destroy() && stale.destroy())
+  t.is(list.state, 'closed')
 })
 
 test('a reference to what is no list, or another one, is refused', t => {
