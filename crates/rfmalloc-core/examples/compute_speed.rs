@@ -4,8 +4,8 @@
 //! (results). Only the ratios mean anything: machine and neighbours make the rest.
 
 use rfmalloc_core::compute::{
-    Arith, Binary, Compare, Context, Cumulative, Dims, Margin, Math, Operand, Product, Scalar, Summary,
-    binary, cumulate, default_threads, margin, margin_shape, math, product, product_shape, summary,
+    Arith, Binary, Compare, Context, Cumulative, Dims, Expr, Fused, Margin, Math, Operand, Product, Scalar,
+    Summary, binary, cumulate, default_threads, margin, margin_shape, math, product, product_shape, summary,
 };
 use rfmalloc_core::{Dtype, RawBytes};
 use std::hint::black_box;
@@ -167,6 +167,19 @@ fn main() {
         {
             measure(name, 2.0 * nbytes, copy, &mut || drop(black_box(cumulate(&ctx, f, &x, to))));
         }
+        // In one pass: two streams in and one out, where the four operations one by one would touch eleven.
+        let operand = |i| Box::new(Expr::Operand(i));
+        let arith = |op, x, y| Box::new(Expr::Binary(Binary::Arith(op), x, y));
+        let doubled = arith(Arith::Mul, operand(2), operand(0));
+        let whole = arith(
+            Arith::Sub,
+            arith(Arith::Add, doubled, arith(Arith::Mul, operand(1), operand(0))),
+            operand(1),
+        );
+        let fused = Fused::new(&whole, &[x, y, two]).expect("defined");
+        measure("fused 2a + b*a - b", 3.0 * nbytes, copy * 1.5, &mut || {
+            drop(black_box(fused.evaluate(&ctx, to)));
+        });
         let size = 1024_u64.min((n as f64).sqrt() as u64);
         let square = [size, size];
         let dims = Dims { len: size * size, dim: Some(&square[..]), ..Dims::default() };

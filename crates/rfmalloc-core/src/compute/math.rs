@@ -11,7 +11,7 @@ use crate::kernels::math::{Math, Math2};
 use crate::kernels::scan::{
     ComplexCumProd, ComplexCumSum, CumBound, CumProd, CumSum, IntCumBound, IntCumSum, Scan, WideCumSum,
 };
-use crate::program::{Bank, Builder, Op};
+use crate::program::{Bank, Builder, Op, Reg};
 use crate::region::{Plain, RawBytes, Span};
 
 /// The cumulative functions.
@@ -44,6 +44,25 @@ pub fn math_type(f: Math, x: Dtype) -> Result<Dtype> {
     }
 }
 
+/// Writes `f(a)` for an operand of a type that [`math_type`] has passed.
+pub(super) fn emit_math(p: &mut Builder, f: Math, a: Reg) -> Reg {
+    match (f, a.bank) {
+        (Math::Abs, Bank::Complex) => p.modulus(a),
+        (f, Bank::Int) if f != Math::Abs => {
+            let real = p.promote(a, Bank::Real);
+            p.unary(Op::Math(f), real)
+        }
+        (f, _) => p.unary(Op::Math(f), a),
+    }
+}
+
+/// Writes `f(a, b)` for a result of this type.
+pub(super) fn emit_math2(p: &mut Builder, f: Math2, a: Reg, b: Reg, dtype: Dtype) -> Reg {
+    let bank = if dtype == Dtype::Complex { Bank::Complex } else { Bank::Real };
+    let (a, b) = (p.promote(a, bank), p.promote(b, bank));
+    p.binary(Op::Math2(f), a, b)
+}
+
 /// Stores `f(x)`, as long as `x`, of [`math_type`]. None if it was cancelled.
 ///
 /// # Errors
@@ -55,14 +74,7 @@ pub fn math(ctx: &Context<'_>, f: Math, x: &Operand, out: RawBytes) -> Result<Op
     }
     let mut p = Builder::default();
     let a = p.load(0, x.bank()?);
-    let result = match (f, a.bank) {
-        (Math::Abs, Bank::Complex) => p.modulus(a),
-        (f, Bank::Int) if f != Math::Abs => {
-            let real = p.promote(a, Bank::Real);
-            p.unary(Op::Math(f), real)
-        }
-        (f, _) => p.unary(Op::Math(f), a),
-    };
+    let result = emit_math(&mut p, f, a);
     store(ctx, &p.finish(result), &[*x], dtype, x.len, out)
 }
 
@@ -111,9 +123,7 @@ pub fn math2(
     }
     let mut p = Builder::default();
     let (a, b) = (p.load(0, x.bank()?), p.load(1, y.bank()?));
-    let bank = if dtype == Dtype::Complex { Bank::Complex } else { Bank::Real };
-    let (a, b) = (p.promote(a, bank), p.promote(b, bank));
-    let result = p.binary(Op::Math2(f), a, b);
+    let result = emit_math2(&mut p, f, a, b, dtype);
     store(ctx, &p.finish(result), &[*x, *y], dtype, len, out)
 }
 

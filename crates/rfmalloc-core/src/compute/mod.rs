@@ -1,12 +1,14 @@
 //! R's operations on vectors: which types they take, what they give, what they warn of, what they refuse.
 //!
 //! - `operand`: what an operation is given; `conform`: lengths, shapes and attributes of the result, as a pure function;
-//! - `ops`: arithmetic, comparison, logic; `math`: mathematics of one and two arguments, cumulatives; `summary`; `margin`; `product`.
+//! - `ops`: arithmetic, comparison, logic; `math`: mathematics of one and two arguments, cumulatives; `summary`; `margin`; `product`;
+//!   `expr`: several operations as one program.
 //!
 //! Everything is decided here before the executor runs: a program that runs cannot fail, only be cancelled. Results go to memory that the caller
 //! gives; types and lengths are asked for first.
 
 mod conform;
+mod expr;
 mod margin;
 mod math;
 pub(crate) mod operand;
@@ -21,6 +23,7 @@ pub use crate::kernels::logic::Logic;
 pub use crate::kernels::math::{Math, Math2};
 pub use crate::kernels::simd::Isa;
 pub use conform::{Conformed, Dims, Side, conform};
+pub use expr::{Expr, Fused};
 pub use margin::{Margin, MarginShape, margin, margin_shape};
 pub use math::{Cumulative, cumulate, cumulative_type, math, math_type, math2, math2_len, math2_type};
 pub use operand::{Operand, Scalar};

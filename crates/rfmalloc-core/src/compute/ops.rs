@@ -8,7 +8,7 @@ use crate::executor::{Context, elementwise};
 use crate::kernels::arith::Arith;
 use crate::kernels::compare::Compare;
 use crate::kernels::logic::Logic;
-use crate::program::{Bank, Builder, Op, Program};
+use crate::program::{Bank, Builder, Op, Program, Reg};
 use crate::region::RawBytes;
 
 /// The operators of two operands.
@@ -113,9 +113,8 @@ pub fn unary_type(op: Unary, x: Dtype, len: u64) -> Result<Dtype> {
     }
 }
 
-fn program(op: Binary, x: &Operand, y: &Operand) -> Result<Program> {
-    let mut p = Builder::default();
-    let (a, b) = (p.load(0, x.bank()?), p.load(1, y.bank()?));
+/// Writes `a op b` for operands of types that [`binary_type`] has passed.
+pub(super) fn emit_binary(p: &mut Builder, op: Binary, (a, x): (Reg, Dtype), (b, y): (Reg, Dtype)) -> Reg {
     let rank = |bank: Bank| match bank {
         Bank::Raw => 0,
         Bank::Int => 1,
@@ -123,8 +122,8 @@ fn program(op: Binary, x: &Operand, y: &Operand) -> Result<Program> {
         Bank::Complex => 3,
     };
     let high = if rank(a.bank) >= rank(b.bank) { a.bank } else { b.bank };
-    let logical = x.dtype == Dtype::Logical || y.dtype == Dtype::Logical;
-    let out = match op {
+    let logical = x == Dtype::Logical || y == Dtype::Logical;
+    match op {
         Binary::Logic(op) if high == Bank::Raw => p.binary(Op::Logic(op), a, b),
         Binary::Logic(op) => {
             let (a, b) = (p.truth(a), p.truth(b));
@@ -146,7 +145,26 @@ fn program(op: Binary, x: &Operand, y: &Operand) -> Result<Program> {
             let (a, b) = (p.promote(a, bank), p.promote(b, bank));
             p.binary(Op::Arith(op), a, b)
         }
-    };
+    }
+}
+
+/// Writes `op a` for an operand of a type that [`unary_type`] has passed.
+pub(super) fn emit_unary(p: &mut Builder, op: Unary, a: Reg) -> Reg {
+    match op {
+        Unary::Plus => a,
+        Unary::Minus => p.unary(Op::Negate, a),
+        Unary::Not if a.bank == Bank::Raw => p.unary(Op::Not, a),
+        Unary::Not => {
+            let truth = p.truth(a);
+            p.unary(Op::Not, truth)
+        }
+    }
+}
+
+fn program(op: Binary, x: &Operand, y: &Operand) -> Result<Program> {
+    let mut p = Builder::default();
+    let (a, b) = (p.load(0, x.bank()?), p.load(1, y.bank()?));
+    let out = emit_binary(&mut p, op, (a, x.dtype), (b, y.dtype));
     Ok(p.finish(out))
 }
 
@@ -201,14 +219,6 @@ pub fn unary(ctx: &Context<'_>, op: Unary, x: &Operand, out: RawBytes) -> Result
     }
     let mut p = Builder::default();
     let a = p.load(0, x.bank()?);
-    let result = match op {
-        Unary::Plus => a,
-        Unary::Minus => p.unary(Op::Negate, a),
-        Unary::Not if a.bank == Bank::Raw => p.unary(Op::Not, a),
-        Unary::Not => {
-            let truth = p.truth(a);
-            p.unary(Op::Not, truth)
-        }
-    };
+    let result = emit_unary(&mut p, op, a);
     store(ctx, &p.finish(result), &[*x], dtype, x.len, out)
 }
