@@ -567,3 +567,61 @@ fn no_crash_makes_a_string_that_nobody_wrote() {
     }
     assert!(looked_at > 400, "{looked_at}");
 }
+
+// ---- garbage
+
+/// Text that no view names any more is given back by a compaction, whenever the power fails meanwhile.
+#[test]
+fn compaction_gives_garbage_back_and_loses_no_string() {
+    let dir = folder();
+    let path = dir.path().join("a.fm");
+    open(&path, &booted(BOOT)).close().unwrap();
+    let recorder = Recorder::new(None, (), 5);
+    let store = open(&path, &common::watched(recorder.clone()));
+    recorder.watch_all();
+    let text = |i: u64, round: u32| format!("text {i} of round {round}, which is long");
+    let empty = vec![Some(String::new()); 100];
+    let v = make(&store, &borrowed(&empty), Some("v"));
+    v.fill_strings(50, 60, Some("a text that ten elements share, once in the heap")).unwrap();
+    for round in 0..12 {
+        for i in 0..50 {
+            v.set_string(i, Some(&text(i, round))).unwrap();
+        }
+    }
+    v.set_string(99, None).unwrap();
+    let wanted = all(&v);
+    store.sync().unwrap();
+    let live = |store: &Store| {
+        let u = store.usage().unwrap();
+        u.live_bytes
+    };
+    let before = live(&store);
+    recorder.capture(Capture::Always);
+    store.compact(&mut |_, _| true).unwrap();
+    let points = recorder.take_points();
+    let after = live(&store);
+    assert!(after < before / 3, "{after} of {before}");
+    assert_eq!(all(&v), wanted);
+    v.set_string(0, Some("and there is room for another text")).unwrap();
+    assert_eq!(all(&v)[1..], wanted[1..]);
+    assert_text(&store);
+    assert!(points.len() > 20);
+    let image = dir.path().join("image.fm");
+    for (k, point) in (0..).zip(points) {
+        let picks = [
+            (Pick::New, BOOT),
+            (Pick::Old, OTHER_BOOT),
+            (Pick::Mix(k), OTHER_BOOT),
+            (Pick::Mix(k + 99), OTHER_BOOT),
+        ];
+        for (pick, boot) in picks {
+            write_image(&point.disk, &image, pick);
+            let store = open(&image, &booted(boot));
+            assert_same(&found(&store, "v"), &wanted, &format!("{pick:?} at {}", point.label));
+            common::create(&store, None, 1, 1);
+            let mut faults = store.verify_payloads().unwrap().faults;
+            faults.retain(|f| f.place != "superblock");
+            assert!(faults.is_empty(), "{pick:?} at {}: {faults:?}", point.label);
+        }
+    }
+}

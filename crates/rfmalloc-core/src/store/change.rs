@@ -27,6 +27,8 @@ pub(super) enum Attributes<'a> {
     Seal(&'a [u8]),
     /// Everything but name and seal is this.
     Set(&'a Attrs),
+    /// The same, and the elements, text with another heap, lie there.
+    Text(&'a Attrs, Extent),
 }
 
 /// A record whose idle body may be overwritten, and the sequence of the version to come.
@@ -100,7 +102,7 @@ impl Inner {
     ) -> Result<()> {
         let owner = (idx, self.live(idx)?.head.generation);
         let mut keys = HashMap::new();
-        if let Attributes::Set(attrs) = attributes {
+        if let Attributes::Set(attrs) | Attributes::Text(attrs, _) = attributes {
             // Rule 25: before the version that names them takes its sequence.
             for child in attrs.children().filter_map(Child::open) {
                 keys.insert(child.0, self.make_child(sh, child, owner, false, made)?);
@@ -114,7 +116,8 @@ impl Inner {
         });
         let hash = aux.naming.as_ref().map(|n| self.hash(&n.name));
         self.write_aux(sh, &aux, checksums, owner, aux_extent);
-        let body = Body { aux: aux_extent, flags: aux.body_flags(), seq, ..live.body };
+        let payload = if let Attributes::Text(_, to) = attributes { *to } else { live.body.payload };
+        let body = Body { payload, aux: aux_extent, flags: aux.body_flags(), seq, ..live.body };
         self.flip(sh, idx, &change, &body, hash.map_or(0, word::name_tag))?;
         let old_hash = old.naming.as_ref().map(|n| self.hash(&n.name));
         if let Some(names) = &mut self.names {
@@ -216,6 +219,8 @@ fn changed(old: &Aux, change: &Attributes<'_>, seq: u64, key_of: impl Fn(&Child)
         Attributes::Name(new) => Aux { naming: Naming::of(*new, seq), ..old.clone() },
         // The naming stays the act it was: its sequence ranks it among others (rule 15).
         Attributes::Seal(checksums) => Aux { seal: Some(Seal::of(checksums)), ..old.clone() },
-        Attributes::Set(attrs) => attrs.to_aux(old.naming.clone(), old.seal, key_of),
+        Attributes::Set(attrs) | Attributes::Text(attrs, _) => {
+            attrs.to_aux(old.naming.clone(), old.seal, key_of)
+        }
     }
 }

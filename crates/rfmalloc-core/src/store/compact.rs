@@ -136,6 +136,8 @@ impl Shared {
         };
         let mut total = Compaction::default();
         let mut progress = Progress::default();
+        self.settle()?;
+        total.moved += self.compact_heaps(me, control)?;
         for _ in 0..MOST_ROUNDS {
             self.settle()?;
             let moved = total.moved;

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{Ordering, fence};
 
 /// Most bytes of one buffer: offsets in it are signed numbers of 32 bits.
-const MOST: u64 = (1 << 31) - PAGE_ALIGN;
+pub(super) const MOST: u64 = (1 << 31) - PAGE_ALIGN;
 /// A buffer made for strings to come is not longer than this.
 const MOST_AHEAD: u64 = 1 << 30;
 /// Views looked at, or written, under one hold of the mutex.

@@ -14,7 +14,7 @@
 //! | `record`, `change`, `death` | rules 7 and 10: make and replace; 8: change; 9: destroy |
 //! | `tree` | rule 25: an object with its children |
 //! | `attributes` | shape, names and the rest of what belongs to an object |
-//! | `heaps` | where the long strings of text stand, and the next one goes |
+//! | `heaps`, `heap_compact` | where the long strings of text stand, and the next one goes; a heap without garbage |
 //! | `lists`, `frames` | rule 16: objects that hold others; columns of equal length |
 //! | `superblock` | rules 5, 6, 19: its one writer, the lease, the mark of a failed barrier |
 //! | `sync`, `background` | rule 12: everything on stable storage; the thread that sees to it |
@@ -49,6 +49,7 @@ mod find;
 mod frames;
 mod handle;
 mod harden;
+mod heap_compact;
 mod heaps;
 mod judge;
 mod life;
