@@ -21,6 +21,14 @@ async function timeOpen(open, { kill }) {
   await close()
 }
 
+function time(fn) {
+  const started = performance.now()
+  fn()
+  return performance.now() - started
+}
+
+const textsOf = (n, bytes) => Array.from({ length: n }, (_, i) => `text ${i}`.padEnd(bytes, '.'))
+
 function print(result) {
   writeSync(1, JSON.stringify(result))
 }
@@ -47,6 +55,51 @@ const tasks = {
     await last
     print({ perSecond: (n / (performance.now() - started)) * 1000, peak: peakMiB() })
     if (kill) process.kill(process.pid, 'SIGKILL')
+    await db.close()
+  },
+
+  /** Writes n strings of `bytes` bytes, reads them in bulk and one by one, and compares 8 n of them with one. */
+  async stringsFmalloc({ file, n, bytes }) {
+    const { openFmalloc } = await import('rfmalloc')
+    const texts = textsOf(n, bytes)
+    const store = openFmalloc(file, { syncEvery: false })
+    const taken = () => {
+      const { liveBytes, metadataBytes } = store.diagnose().summary
+      return liveBytes + metadataBytes
+    }
+    const before = taken()
+    let v
+    const write = time(() => (v = store.vector('character', texts, { name: 'v' })))
+    const room = (taken() - before) / n
+    let copy
+    const read = time(() => (copy = v.toArray()))
+    if (copy.some((text, i) => text !== texts[i])) throw new Error('read something else')
+    const get = time(() => {
+      for (let i = 0; i < n; i++) if (v.get(i).length !== bytes) throw new Error(`read ${v.get(i)}`)
+    })
+    const plain = time(() => (copy = texts.map(text => text)))
+    const long = store.vector('character', 8 * n)
+    for (let k = 0; k < 8; k++) long.subarray(k * n, (k + 1) * n).fill(`text ${k}`)
+    long.eq('text 3').destroy()
+    const equal = (8 * n) / 1000 / time(() => long.eq('text 3').destroy())
+    print({ write, read, get, plain, room, equal, peak: peakMiB() })
+    store.close()
+  },
+
+  /** Puts the same strings under their numbers, and gets them. */
+  async stringsLmdb({ file, n, bytes }) {
+    const { open } = await import('lmdb')
+    const texts = textsOf(n, bytes)
+    const db = open({ path: file, encoding: 'string', noSubdir: true })
+    const started = performance.now()
+    let last
+    for (let i = 0; i < n; i++) last = db.put(i, texts[i])
+    await last
+    const write = performance.now() - started
+    const read = time(() => {
+      for (let i = 0; i < n; i++) if (db.get(i).length !== bytes) throw new Error(`read ${db.get(i)}`)
+    })
+    print({ write, read, peak: peakMiB() })
     await db.close()
   },
 

@@ -10,9 +10,10 @@ import { machine } from './machine.mjs'
 import { native } from './native.mjs'
 import { open } from './open.mjs'
 import { markdown, table } from './report.mjs'
+import { strings } from './strings.mjs'
 import { viewLoop } from './view-loop.mjs'
 
-const benches = { 'view-loop': viewLoop, create, open, native, compact }
+const benches = { 'view-loop': viewLoop, create, open, native, compact, strings }
 
 const words = process.argv.slice(2)
 const write = words.includes('--write')

@@ -194,9 +194,9 @@ fn words(view: &View) -> (u64, u64) {
     (u64::from_le_bytes(a), u64::from_le_bytes(b))
 }
 
-/// The bits that must be zero in a view whose text has so many bytes.
-const PADDING: [(u64, u64); INLINE + 1] = {
-    let mut out = [(0, 0); INLINE + 1];
+/// The bits that must be zero in a view whose text has so many bytes; the last entry is for all longer ones.
+const PADDING: [(u64, u64); INLINE + 2] = {
+    let mut out = [(0, 0); INLINE + 2];
     let mut n = 0;
     while n <= INLINE {
         out[n] = (mask(4 + n), if n <= 4 { u64::MAX } else { mask(n - 4) });
@@ -243,7 +243,7 @@ fn equal_with(
         let views = &mut views[..m];
         access.views().read_words(16 * (start + at), views);
         fence(atomic::Ordering::Acquire);
-        let mut unsure = false;
+        let (mut bad, mut is_long) = (0, false);
         for (view, answer) in views.iter().zip(&mut answers) {
             let (a, b) = words(view);
             let is_na = a == na0 && b == na1;
@@ -256,21 +256,21 @@ fn equal_with(
                 no
             };
             *answer = value.to_le_bytes();
-            let nbytes = a as u32 as usize;
             // A short view is sound if nothing stands behind its text; a long one has to be looked at.
-            unsure |= match PADDING.get(nbytes) {
-                Some((p, q)) => (a & p) | (b & q) != 0,
-                None => !is_na,
-            };
+            let (p, q) = PADDING[(a as u32 as usize).min(INLINE + 1)];
+            bad |= (a & p) | (b & q);
+            is_long |= !is_na & (a as u32 as usize > INLINE);
         }
-        if unsure {
+        if bad != 0 || is_long {
             for (i, (view, answer)) in (start + at..).zip(views.iter().zip(&mut answers)) {
-                let (a, _) = words(view);
+                let (a, b) = words(view);
                 let is_decided = if a as u32 as usize <= INLINE {
                     view::decode(view).is_ok()
+                } else if a == na0 && b == na1 {
+                    true
                 } else {
                     // Of another length or beginning than the string, or than any long one.
-                    *view == view::NA || ((wanted.is_some() || a != c0) && is_sound(access.buffers(), view))
+                    (wanted.is_some() || a != c0) && is_sound(access.buffers(), view)
                 };
                 if !is_decided {
                     let found = text_at(access, i, view, &mut scratch)?;
