@@ -259,7 +259,7 @@ fn equal_with(
             // A short view is sound if nothing stands behind its text; a long one has to be looked at.
             let (p, q) = PADDING[(a as u32 as usize).min(INLINE + 1)];
             bad |= (a & p) | (b & q);
-            is_long |= !is_na & (a as u32 as usize > INLINE);
+            is_long |= !is_na && a as u32 as usize > INLINE;
         }
         if bad != 0 || is_long {
             for (i, (view, answer)) in (start + at..).zip(views.iter().zip(&mut answers)) {
