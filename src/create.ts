@@ -3,7 +3,7 @@
  * and nothing was there. A taken name is refused before anything is built.
  */
 import { adopt } from './adopt.js'
-import { collect, setChunks, CHUNK } from './bulk.js'
+import { collect, setChunks, writeValues, CHUNK } from './bulk.js'
 import { checkFits, checkDim, checkMatrixDim, product } from './dimensions.js'
 import {
   CHARACTER,
@@ -147,6 +147,20 @@ export function createPart(store: Store, labels: Labels): Handle {
   return handle
 }
 
+/** A temporary of plain values that convert exactly: an operand that crosses to the binding. Doubles given as complex are real numbers. */
+export function createTemporary(
+  store: Store,
+  dtype: Dtype,
+  values: readonly unknown[] | NodeJS.TypedArray,
+): Vector {
+  const isReal = dtype.code === COMPLEX && values instanceof Float64Array
+  const given = isReal ? Array.from(values as Float64Array) : values
+  const { length } = given
+  return build(placeIn(store, {}, false), dtype, length, false, handle =>
+    writeValues({ handle, start: 0, length }, given, 0),
+  )
+}
+
 const stagedLanes = new Map<number, Lane>()
 
 /** The staging page as elements of a type. */
@@ -206,7 +220,7 @@ function reserve(space: Space, code: number, length: number, zero: boolean): voi
 }
 
 /** Makes temporaries; a full store first gives back what is unreachable. */
-export function withRelief(make: () => void): void {
+export function withRelief<R>(make: () => R): R {
   for (const collection of ['minor', 'major'] as const) {
     try {
       return make()
@@ -215,7 +229,7 @@ export function withRelief(make: () => void): void {
       relieve(collection)
     }
   }
-  make()
+  return make()
 }
 
 export function relieve(collection: 'minor' | 'major'): void {

@@ -4,6 +4,7 @@
  */
 import { inspect } from 'node:util'
 import { shapedNow } from './adopt.js'
+import { convertTo, elementAt, select, STYLE } from './brackets.js'
 import { CREATE_KEYS, discard, placeIn, type Place } from './create.js'
 import { checkLength, KIND } from './dtype.js'
 import { fail, show } from './errors.js'
@@ -16,7 +17,7 @@ import { native } from './native.js'
 import { checkFlag, checkKeys, isGiven } from './options.js'
 import { isRIndex } from './scalar.js'
 import { spaceOf, type Store } from './store.js'
-import type { ListRef, Stored } from './types.js'
+import type { Canon, ElementIndex, Index, ListRef, ResultOptions, Stored, Type, TypeName } from './types.js'
 import type { Vector } from './vector.js'
 
 /** Cells of the longest list: they are given, and kept while it is a temporary, in memory. */
@@ -103,10 +104,10 @@ export class List implements Iterable<Stored | null> {
   // ---- cells
 
   /**
-   * What cell `i` holds, by position or name (the first that fits): the same object each time while it lives; null for nothing. Throws
+   * What cell `i` holds, by position, name (the first that fits) or R's subscript: the same object each time while it lives; null for nothing. Throws
    * OUT_OF_BOUNDS for a position or name that is not there, STALE_REF where a crash took the object that was there.
    */
-  get(i: number | string): Stored | null {
+  get(i: ElementIndex): Stored | null {
     this.#handle.check()
     return this.#cell(this.#position(i))
   }
@@ -132,6 +133,21 @@ export class List implements Iterable<Stored | null> {
     return this
   }
 
+  /** R's `l[index]`: a list of the same objects with their names, a temporary unless named or kept; null beyond the end. Throws SUBSCRIPT. */
+  select(index: Index | undefined, o?: ResultOptions): List {
+    return select(this, [index], STYLE.zero, true, o, 'select')
+  }
+
+  /** R's `l[-index]`: all cells but these. Throws SUBSCRIPT. */
+  exclude(index: Index, o?: ResultOptions): List {
+    return select(this, [index], STYLE.except, true, o, 'exclude')
+  }
+
+  /** R's as.integer and so on: a vector of what must be single values; a temporary unless named or kept. Warns as R does. Throws TYPE. */
+  as<A extends Exclude<TypeName, 'list'>>(type: A, o?: ResultOptions): Vector<Canon<A>> {
+    return convertTo(this, type, o) as Vector<Type> as Vector<Canon<A>>
+  }
+
   #cell(at: number): Stored | null {
     const found = native.listGet(this.#handle.token, at) ?? undefined
     if (found === undefined) return null
@@ -142,7 +158,7 @@ export class List implements Iterable<Stored | null> {
 
   #position(i: unknown): number {
     if (typeof i === 'string') return this.#named(i)
-    if (isRIndex(i)) fail('UNSUPPORTED', 'a cell by rIndex() is not there yet: use its position from 0')
+    if (isRIndex(i)) return elementAt(this, [i], 'get')
     if (typeof i !== 'number' || !Number.isInteger(i))
       return fail('SUBSCRIPT', `an index must be a whole number or a name, not ${show(i)}`)
     if (i >= 0 && i < this.length) return i

@@ -5,6 +5,7 @@
 import { makers } from './adopt.js'
 import { build } from './create.js'
 import { extrasOf } from './attributes.js'
+import { elementAt, select, STYLE } from './brackets.js'
 import { KIND } from './dtype.js'
 import { fail, show } from './errors.js'
 import type { Handle } from './handle.js'
@@ -12,8 +13,10 @@ import { placeResult } from './home.js'
 import { ALONG, namesAlong, type Extras } from './labels.js'
 import { native } from './native.js'
 import { checkPosition, NdArray } from './ndarray.js'
+import { isRIndex } from './scalar.js'
 import type {
   AsyncOptions,
+  ElementIndex,
   Float,
   Index,
   Num,
@@ -25,15 +28,12 @@ import type {
   VectorRef,
 } from './types.js'
 import { refuseMethods } from './unsupported.js'
-import { makeSubarray, relativeRange, type Vector } from './vector.js'
+import { isByMeaning, isVector, makeSubarray, relativeRange, type Vector } from './vector.js'
 
 type MatOptions = AsyncOptions & ResultOptions
 
 /** What this version lacks, in full types; bodies come from the table below. */
 export interface Matrix<T extends Type = Type> {
-  // First, so that a second argument that is undefined means all columns.
-  select(rows: Index | undefined, cols: Index | undefined, o?: ResultOptions): Matrix<T>
-  select(index: Index, o?: ResultOptions): Vector<T>
   matmul<B extends Vector<Num> | Plain>(b: B, o?: MatOptions): Matrix<Float<T, TypeOf<B>>>
   matmulAsync<B extends Vector<Num> | Plain>(b: B, o?: MatOptions): Promise<Matrix<Float<T, TypeOf<B>>>>
   crossprod(o?: MatOptions): Matrix<Float<T>>
@@ -119,22 +119,42 @@ export class Matrix<T extends Type = Type> extends NdArray<T> {
   }
 
   /** The position in memory order. */
-  #position(i: number, j: number): number {
+  #position(i: ElementIndex, j: ElementIndex): number {
     const { cells, cell } = this.#handle
-    const isKnown = cells[cell] === this.#stamp && i >>> 0 === i && j >>> 0 === j
-    if (isKnown && i < this.#nrow && j < this.#ncol) return i + j * this.#nrow
+    if (typeof i === 'number' && typeof j === 'number') {
+      const isKnown = cells[cell] === this.#stamp && i >>> 0 === i && j >>> 0 === j
+      if (isKnown && i < this.#nrow && j < this.#ncol) return i + j * this.#nrow
+    }
     this.#handle.check()
+    if (isByMeaning(i) || isByMeaning(j)) return elementAt(this as Vector, [i, j], 'get')
     this.#nrow = this.#rows()
     this.#ncol = this.dim[1] as number
     this.#stamp = this.#handle.cellValue
     return checkPosition(i, this.#nrow, 0) + checkPosition(j, this.#ncol, 1) * this.#nrow
   }
 
-  /** One element: by position in memory order, or by row and column. Throws SUBSCRIPT, OUT_OF_BOUNDS. */
-  override get(i: number): Scalar<T>
-  override get(i: number, j: number): Scalar<T>
-  override get(i: number, ...column: number[]): Scalar<T> {
-    return super.get(column.length === 0 ? i : this.#position(i, column[0] as number))
+  /** One element: by position in memory order, or by row and column, which may be names or R's subscripts. Throws SUBSCRIPT, OUT_OF_BOUNDS. */
+  override get(i: ElementIndex): Scalar<T>
+  override get(i: ElementIndex, j: ElementIndex): Scalar<T>
+  override get(i: ElementIndex, ...column: ElementIndex[]): Scalar<T> {
+    return super.get(column.length === 0 ? i : this.#position(i, column[0] as ElementIndex))
+  }
+
+  /**
+   * Rows and columns: a copy with its dimnames, a temporary unless named or kept; undefined is "all", and no dimension ever vanishes. With one
+   * index {@link Vector.select}. Throws SUBSCRIPT, OUT_OF_BOUNDS (also for unknown names).
+   *
+   * @example
+   * X.select([0, 2], ['a', 'c'])   // a Matrix
+   * X.select([true, false], undefined)
+   */
+  // First, so that a second argument that is undefined means all columns.
+  override select(rows: Index | undefined, cols: Index | undefined, o?: ResultOptions): Matrix<T>
+  override select(index: Index | undefined, o?: ResultOptions): Vector<T>
+  override select(rows: unknown, ...rest: unknown[]): Vector<T> {
+    if (rest.length === 0 || (rest.length === 1 && isOptions(rest[0])))
+      return super.select(rows as Index, rest[0] as ResultOptions)
+    return select(this as Vector, [rows, rest[0]], STYLE.zero, false, rest[1], 'select')
   }
 
   /** Writes one element by position or by row and column, or several by position; VALUE unless they convert exactly. */
@@ -217,6 +237,12 @@ export class Matrix<T extends Type = Type> extends NdArray<T> {
       },
     )
   }
+}
+
+/** Whether a second argument is no index but options. */
+function isOptions(x: unknown): boolean {
+  const isIndex = Array.isArray(x) || ArrayBuffer.isView(x) || isVector(x) || isRIndex(x)
+  return typeof x === 'object' && x !== null && !isIndex
 }
 
 const PRODUCTS = ['matmul', 'crossprod', 'tcrossprod'].flatMap(name => [name, `${name}Async`])

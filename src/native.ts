@@ -115,6 +115,16 @@ export interface NativeChanges {
   user?: string[][]
 }
 
+/** An index; `what`: 0 everything, 1 nothing, 2 numbers, 3 a mask (32 bits each), 4 names, 5 a vector. */
+export interface NativeIndex {
+  what: number
+  /** 0 positions from 0, 1 R's, 2 what is left out. */
+  style: number
+  numbers?: Float64Array | Int32Array
+  names?: (string | null)[]
+  token?: number
+}
+
 /** What watches and stops work on another thread; opaque. */
 export interface Control {
   readonly control: unique symbol
@@ -264,6 +274,34 @@ export interface Native {
     out: number,
   ): void
   textMissing(x: number, start: number, out: number): void
+
+  /** One index, a matrix of cells included, or one for each dimension. [facts] */
+  selectFrom(handle: number, token: number, indices: readonly NativeIndex[], drop: boolean): void
+  /** The position of the one element that the indices name. */
+  elementAt(handle: number, token: number, indices: readonly NativeIndex[]): number
+  /** Assigns to a copy; `values`: -1 is NULL. [facts] Warnings. */
+  replaceIn(handle: number, token: number, indices: readonly NativeIndex[], values: number): number
+  /** Writes through. Warnings. */
+  setAt(
+    handle: number,
+    token: number,
+    indices: readonly NativeIndex[],
+    values: number,
+    exact: boolean,
+  ): number
+  /** The same in a part of the vector, by one index; `names`: a token, -1 is none. */
+  setInPart(
+    handle: number,
+    token: number,
+    part: { start: number; len: number; dim: readonly number[]; names: number },
+    index: NativeIndex,
+    values: number,
+    exact: boolean,
+  ): number
+  /** [facts] Warnings. */
+  convertTo(handle: number, token: number, type: number): number
+  /** [facts] */
+  combineAll(handle: number, tokens: Int32Array): void
 
   fill(token: number, start: number, end: number, pattern: Uint8Array): void
   copyRange(dst: number, dstIdx: number, src: number, srcStart: number, n: number): number

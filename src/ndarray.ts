@@ -3,14 +3,16 @@
  */
 import { makers } from './adopt.js'
 import { attributable } from './attributes.js'
+import { elementAt, select, STYLE } from './brackets.js'
 import { KIND } from './dtype.js'
 import { fail, show } from './errors.js'
 import type { Handle } from './handle.js'
 import { applyExtras, checkDimnames, dimnamesOf, NAMES } from './labels.js'
-import { isRIndex } from './scalar.js'
+import { checkFlag, checkKeys } from './options.js'
 import type {
   AsyncOptions,
   Dimnames,
+  ElementIndex,
   Float,
   Index,
   MarginOptions,
@@ -19,11 +21,12 @@ import type {
   Type,
 } from './types.js'
 import { refuseMethods } from './unsupported.js'
-import { checkWhole, makeSubarray, relativeRange, Vector } from './vector.js'
+import { checkIndices, checkWhole, isByMeaning, makeSubarray, relativeRange, Vector } from './vector.js'
+
+const SUBSET_KEYS = ['name', 'replace', 'keep', 'into', 'drop']
 
 /** What this version lacks, in full types; bodies come from the table below. */
 export interface NdArray<T extends Type = Type> {
-  subset(index: readonly (Index | undefined)[], o?: ResultOptions & { drop?: boolean }): Vector<T>
   rowSums(o?: MarginOptions): Vector<Float<T>>
   rowSumsAsync(o?: MarginOptions & AsyncOptions): Promise<Vector<Float<T>>>
   colSums(o?: MarginOptions): Vector<Float<T>>
@@ -94,13 +97,29 @@ export class NdArray<T extends Type = Type> extends Vector<T> {
     return this
   }
 
-  /** The element at a position along each extent. Throws DIM for another number of positions, SUBSCRIPT, OUT_OF_BOUNDS. */
-  cell(at: readonly number[]): Scalar<T> {
+  /**
+   * The element at a position along each extent, which may be a name or R's subscript. Throws DIM for another number of positions,
+   * SUBSCRIPT, OUT_OF_BOUNDS.
+   */
+  cell(at: readonly ElementIndex[]): Scalar<T> {
     return this.get(this.#position(at))
   }
 
+  /**
+   * R's `x[i, , k]`: one subscript for each dimension, undefined for all of it; a copy with its dimnames, a temporary unless named or kept.
+   * Dimensions of extent 1 vanish unless `drop` is false. Throws DIM, SUBSCRIPT, OUT_OF_BOUNDS (also for unknown names).
+   *
+   * @example
+   * A.subset([[0, 2], undefined, rIndex(-1)])
+   */
+  subset(index: readonly (Index | undefined)[], o?: ResultOptions & { drop?: boolean }): Vector<T> {
+    const { drop, ...rest } = checkKeys(o, SUBSET_KEYS, 'subset')
+    const indices = checkIndices(index, this as Vector, 'subset')
+    return select(this as Vector, indices, STYLE.zero, checkFlag(drop, true, 'drop'), rest, 'subset')
+  }
+
   /** Writes the element at a position along each extent; VALUE unless it converts exactly. */
-  setCell(at: readonly number[], value: Scalar<T>): this {
+  setCell(at: readonly ElementIndex[], value: Scalar<T>): this {
     return this.set(this.#position(at), value)
   }
 
@@ -115,6 +134,7 @@ export class NdArray<T extends Type = Type> extends Vector<T> {
         dimensions: dim.length,
       })
     }
+    if (at.some(isByMeaning)) return elementAt(this as Vector, at, 'cell')
     let position = 0
     let step = 1
     for (let d = 0; d < dim.length; d++) {
@@ -137,8 +157,6 @@ export class NdArray<T extends Type = Type> extends Vector<T> {
 
 /** A position along dimension `d`, which has `extent` elements. */
 export function checkPosition(i: unknown, extent: number, d: number): number {
-  if (isRIndex(i) || typeof i === 'string')
-    fail('UNSUPPORTED', 'an element by rIndex() or names is not there yet: use positions from 0')
   if (typeof i !== 'number' || !Number.isInteger(i))
     return fail('SUBSCRIPT', `a position must be a whole number, not ${show(i)} (dimension ${d})`)
   if (i < 0 || i >= extent) {
@@ -155,6 +173,5 @@ export function checkPosition(i: unknown, extent: number, d: number): number {
 const MARGINS = ['rowSums', 'colSums', 'rowMeans', 'colMeans'].flatMap(name => [name, `${name}Async`])
 
 refuseMethods(NdArray.prototype, 'NdArray', {
-  'subsetting by several subscripts': ['subset'],
   'row and column reductions': MARGINS,
 })

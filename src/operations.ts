@@ -352,7 +352,6 @@ interface Operation {
   order: (x: Vector, o?: ResultOptions) => Vector<'numeric'>
   sort: <T extends Type>(x: Vector<T>, o?: ResultOptions) => Vector<T>
   unique: <T extends Type>(x: Vector<T>, o?: ResultOptions) => Vector<T>
-  combine: (...xs: Operand[]) => Vector
   matmul: <A extends Vector<Num>, B extends Vector<Num>>(
     a: A,
     b: B,
@@ -388,7 +387,6 @@ interface Operation {
 }
 
 const FREE_ONLY: Readonly<Record<string, readonly string[]>> = {
-  'combining vectors': ['combine'],
   'matrix products': [
     'matmul',
     'crossprod',
@@ -452,7 +450,7 @@ export const {
 }: Operation = free
 export const { sign, floor, ceiling, trunc, expm1, log1p, log2, log10, cospi, sinpi, tanpi }: Operation = free
 export const { gamma, lgamma, digamma, trigamma, atan2, log, round, signif }: Operation = free
-export const { cumsum, cummax, cummin, cumprod, combine }: Operation = free
+export const { cumsum, cummax, cummin, cumprod }: Operation = free
 export const { sum, prod, mean, min, max, range, any, all, which, order, sort, unique }: Operation = free
 export const { matmul, crossprod, tcrossprod, rowSums, colSums, rowMeans, colMeans }: Operation = free
 export const {

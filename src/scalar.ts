@@ -9,6 +9,7 @@ import { CHARACTER, COMPLEX, dtypeOf, INTEGER, LOGICAL, NUMERIC, RAW } from './d
 import { fail, show } from './errors.js'
 import { INT_MAX } from './na.js'
 import { checkText } from './text.js'
+import { isVector, type Vector } from './vector.js'
 import type { Complex, Int, RIndex } from './types.js'
 import { NOTES } from './warnings.js'
 
@@ -25,28 +26,36 @@ export function int(value: number): Int {
   return Object.freeze({ int: value + 0 })
 }
 
+/** What R's subscript may be. */
+type RSubscript = readonly (number | null)[] | Float64Array | Vector<'integer'> | Vector<'numeric'>
+
 /** Subscripts of {@link rIndex} objects, kept out of the public shape. */
-const subscripts = new WeakMap<RIndex, readonly (number | null)[] | Float64Array>()
+const subscripts = new WeakMap<RIndex, RSubscript>()
 
 /**
- * Wraps R's 1-based subscript: zeros drop, negatives exclude, fractions truncate. Copied. Throws SUBSCRIPT for anything but
- * numbers and null.
+ * Wraps R's 1-based subscript: zeros drop, negatives exclude, fractions truncate. A plain array is copied, a stored vector shared; a matrix
+ * with a column for each dimension picks one cell a row. Throws SUBSCRIPT for anything but numbers and null.
  */
-export function rIndex(subscript: number | readonly (number | null)[] | Float64Array): RIndex {
-  const list = typeof subscript === 'number' ? [subscript] : subscript
-  if (typeof subscript === 'object' && 'kind' in subscript)
-    fail('UNSUPPORTED', 'rIndex of a stored vector or matrix is not there yet: give an array')
-  if (!Array.isArray(list) && !(list instanceof Float64Array)) {
-    fail('SUBSCRIPT', `rIndex takes numbers, not ${show(subscript)}`)
-  }
-  const copy = list instanceof Float64Array ? list.slice() : Array.from(list as readonly (number | null)[])
-  for (const x of copy)
-    if (x !== null && typeof x !== 'number')
-      fail('SUBSCRIPT', `rIndex takes numbers and null, not ${show(x)}`)
+export function rIndex(subscript: number | RSubscript): RIndex {
   const index: RIndex = Object.freeze({ rIndex: true })
-  subscripts.set(index, copy)
+  subscripts.set(index, checkSubscript(subscript))
   return index
 }
+
+function checkSubscript(x: unknown): RSubscript {
+  if (typeof x === 'number') return [x]
+  if (x instanceof Float64Array) return x.slice()
+  if (isVector(x) && (x.type === 'integer' || x.type === 'numeric')) return x as Vector as Vector<'numeric'>
+  if (!Array.isArray(x))
+    return fail('SUBSCRIPT', `rIndex takes numbers, not ${isVector(x) ? x.type : show(x)}`, BAD_SUBSCRIPT)
+  return Array.from(x, (n: unknown) =>
+    n === null || typeof n === 'number'
+      ? n
+      : fail('SUBSCRIPT', `rIndex takes numbers and null, not ${show(n)}`, BAD_SUBSCRIPT),
+  )
+}
+
+const BAD_SUBSCRIPT = { kind: 'bad-subscript' }
 
 /** Whether `x` was made by {@link rIndex}. */
 export function isRIndex(x: unknown): x is RIndex {
@@ -54,7 +63,7 @@ export function isRIndex(x: unknown): x is RIndex {
 }
 
 /** The subscript an {@link rIndex} object wraps. */
-export function subscriptOf(index: RIndex): readonly (number | null)[] | Float64Array {
+export function subscriptOf(index: RIndex): RSubscript {
   return subscripts.get(index) ?? fail('SUBSCRIPT', 'not an index made by rIndex()')
 }
 

@@ -11,7 +11,7 @@ import { getDefault, requireDefault, setDefault } from './home.js'
 import { createList, isList, listHandle, type List } from './list.js'
 import { native } from './native.js'
 import { checkFlag, checkKeys, checkPath, isGiven, parseOpen } from './options.js'
-import { assign, fillConverted } from './assign.js'
+import { fillConverted, setConverted } from './assign.js'
 import { copyShaped, reshaped } from './attributes.js'
 import type { Matrix } from './matrix.js'
 import type { NdArray } from './ndarray.js'
@@ -360,7 +360,7 @@ function asShaped(v: Vector, kind: number, dim: readonly number[], o: AsOptions,
 
 /** Writes in place, 0-based, values converted as R does; all positions are checked first. Text is refused. Returns x. */
 export function fmallocSet<V extends Vector<FixedType>>(x: V, i: Index, value: Operand): V {
-  assign(vectorOf(x, 'fmallocSet'), i, value, 'fmallocSet')
+  setConverted(vectorOf(x, 'fmallocSet'), i, value)
   return x
 }
 

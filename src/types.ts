@@ -182,6 +182,9 @@ export type Index =
   | Vector<'character'>
   | RIndex
 
+/** What names one element: a position from 0, a name, or R's subscript. */
+export type ElementIndex = number | string | RIndex
+
 // ---- options
 
 /** What `onProgress` receives. */

@@ -4,7 +4,6 @@
  */
 import { inspect } from 'node:util'
 import { KINDS } from './adopt.js'
-import { assign } from './assign.js'
 import {
   attributable,
   extrasOf,
@@ -13,9 +12,10 @@ import {
   sameAttributes,
   writeAttribute,
 } from './attributes.js'
+import { convertTo, elementAt, replace, select, setAt, STYLE } from './brackets.js'
 import { checkStart, fillWith, readInto, writeValues } from './bulk.js'
 import { build } from './create.js'
-import { CHARACTER, checkFixed, parseType, type Dtype } from './dtype.js'
+import { CHARACTER, checkFixed, parseType } from './dtype.js'
 import { fail, show } from './errors.js'
 import { Handle, TEMPORARY_ID, type State } from './handle.js'
 import { placeResult } from './home.js'
@@ -37,11 +37,13 @@ import type {
   Bytes,
   Canon,
   Dimnames,
+  ElementIndex,
   FixedType,
   Index,
   Operand,
   Plain,
   ResultOptions,
+  RIndex,
   Rise,
   Scalar,
   Shaped,
@@ -54,7 +56,6 @@ import type {
 import { installTextOperations } from './text-operations.js'
 import { refuseMethods } from './unsupported.js'
 import { checkViewable } from './views.js'
-import { warnMask } from './warnings.js'
 import { prefetchRange, windows, windowsAsync } from './windows.js'
 
 /** What a vector is made of: its handle and the elements of the payload it covers. */
@@ -90,9 +91,6 @@ export let isVector: (x: unknown) => x is Vector
 
 /** What this version lacks, in full types; bodies come from the tables below. */
 export interface Vector<T extends Type = Type> extends Elementwise, Summaries<T> {
-  select(index: Index, o?: ResultOptions): Vector<T>
-  exclude(index: Index, o?: ResultOptions): Vector<T>
-  replace<V extends Operand>(index: Index, values: V, o?: ResultOptions): Vector<Rise<T, TypeOf<V>>>
   lazy(): Expr<T>
   toArrow(): Promise<unknown>
 }
@@ -210,8 +208,11 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
 
   // ---- elements
 
-  /** Element `i`; null is NA. Throws OUT_OF_BOUNDS outside 0..length-1, SUBSCRIPT for a fraction. */
-  get(i: number): Scalar<T> {
+  /**
+   * Element `i`, by position, name or R's subscript; null is NA. Throws OUT_OF_BOUNDS outside 0..length-1 and for an unknown name, SUBSCRIPT for
+   * a fraction.
+   */
+  get(i: ElementIndex): Scalar<T> {
     const lane = this.#lane
     if (lane !== undefined && typeof i === 'number') {
       const k = i - lane.first
@@ -223,8 +224,9 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
     return this.#getAnew(i)
   }
 
-  #getAnew(i: number): Scalar<T> {
+  #getAnew(given: ElementIndex): Scalar<T> {
     this.#handle.check()
+    const i = isByMeaning(given) ? elementAt(this as Vector, [given], 'get') : given
     this.#checkIndex(i)
     if (this.#handle.dtype.code === CHARACTER) return this.#text(i) as Scalar<T>
     const lane = this.#laneOf(i)
@@ -248,7 +250,8 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
 
   /**
    * Writes element `i` in place; returns this. Never rises in type, never grows: a value that does not convert exactly throws VALUE.
-   * null is NA. Several positions take one value or one each, all checked before the first write; masks and names are not there yet.
+   * null is NA. Several positions, a mask, names or R's subscript take one value or one each, all checked before the first write: LENGTH,
+   * OUT_OF_BOUNDS (also for unknown names), SUBSCRIPT.
    */
   set(i: number, value: Scalar<T>): this
   set(index: Index, values: Plain | Vector<T> | Scalar<T>): this
@@ -272,7 +275,7 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
 
   #setAnew(i: Index, value: unknown): this {
     if (typeof i === 'object' || typeof i === 'string') {
-      assign(this, i, value, 'set')
+      setAt(this as Vector, i, value, true, 'set')
       return this
     }
     this.#handle.checkWritable()
@@ -292,9 +295,6 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   }
 
   #checkIndex(i: unknown): asserts i is number {
-    if (isRIndex(i)) fail('UNSUPPORTED', 'an element by rIndex() is not there yet: use its position from 0')
-    if (typeof i === 'string' && this.names !== null)
-      fail('UNSUPPORTED', 'an element by name is not there yet: use its position from 0')
     if (typeof i !== 'number' || !Number.isInteger(i))
       fail('SUBSCRIPT', `an index must be a whole number, not ${show(i)}`)
     if (i >= 0 && i < this.#length) return
@@ -365,38 +365,71 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
     const { from, to } = relativeRange(start, end, this.#length, 'slice')
     const names = this.names?.subarray(from, to) ?? null
     const extras = names === null ? undefined : { names }
-    return this.#copyTo(this.#handle.dtype, from, to - from, o, 'slice', extras) as Vector<T>
+    return this.#copyTo(from, to - from, o, 'slice', extras) as Vector<T>
   }
 
   /** A copy with shape, names and attributes; a temporary unless named or kept. */
   copy(o?: ResultOptions): this {
     this.#handle.check()
-    return this.#copyTo(this.#handle.dtype, 0, this.#length, o, 'copy', extrasOf(this as Vector)) as this
+    return this.#copyTo(0, this.#length, o, 'copy', extrasOf(this as Vector)) as this
   }
 
   /** R's as.integer and so on: a converted copy; a temporary unless named or kept. Warns as R does. */
   as<A extends Exclude<TypeName, 'list'>>(type: A, o?: ResultOptions): Vector<Canon<A>> {
-    const dtype = parseType(type)
-    this.#handle.check()
-    return this.#copyTo(dtype, 0, this.#length, o, `as(${dtype.name})`) as Vector<Type> as Vector<Canon<A>>
+    return convertTo(this as Vector, type, o) as Vector<Type> as Vector<Canon<A>>
   }
 
-  #copyTo(
-    dtype: Dtype,
-    from: number,
-    length: number,
-    o: unknown,
-    operation: string,
-    extras?: Extras,
-  ): Vector {
+  /**
+   * R's `x[index]`: a copy of the selected elements with their names; a temporary unless named or kept. Beyond the end, and where the index is
+   * NA, elements are NA (raw: 0). An array is taken as one vector, column by column; a matrix of positions or names with a column for each
+   * of its dimensions picks one cell a row. undefined selects everything with its shape, `[]` nothing. Throws SUBSCRIPT, OUT_OF_BOUNDS.
+   *
+   * @example
+   * age.select([2, 0])          // positions from 0
+   * age.select(rIndex([-1]))    // R's age[-1]
+   * age.select([true, false])   // a mask, recycled
+   */
+  select(index: Index | undefined, o?: ResultOptions): Vector<T> {
+    return select(this as Vector, [index], STYLE.zero, true, o, 'select')
+  }
+
+  /** R's `x[-index]`: everything but these positions, or but what the mask says; a temporary unless named or kept. Throws SUBSCRIPT. */
+  exclude(index: Index, o?: ResultOptions): Vector<T> {
+    return select(this as Vector, [index], STYLE.except, true, o, 'exclude')
+  }
+
+  /**
+   * R's `x[index] <- values` on a copy, a temporary unless named or kept: the type rises to hold the values, the length grows with what is
+   * written beyond the end, unknown names become new elements; values recycle. Warns as R does. Throws SUBSCRIPT, LENGTH, TYPE, OUT_OF_BOUNDS.
+   */
+  replace<V extends Operand>(
+    index: Index | undefined,
+    values: V,
+    o?: ResultOptions,
+  ): Vector<Rise<T, TypeOf<V>>> {
+    return replace(this as Vector, [index], values, o, 'replace') as Vector<Type> as Vector<
+      Rise<T, TypeOf<V>>
+    >
+  }
+
+  /** The same with one subscript for each dimension, R's `x[i, j, …] <- values`; undefined is "all". */
+  replaceAt<V extends Operand>(
+    index: readonly (Index | undefined)[],
+    values: V,
+    o?: ResultOptions,
+  ): Vector<Rise<T, TypeOf<V>>> {
+    const indices = checkIndices(index, this as Vector, 'replaceAt')
+    return replace(this as Vector, indices, values, o, 'replaceAt') as Vector<Type> as Vector<
+      Rise<T, TypeOf<V>>
+    >
+  }
+
+  #copyTo(from: number, length: number, o: unknown, operation: string, extras?: Extras): Vector {
     const place = placeResult(this.#handle, o, operation)
-    let mask = 0
     const fill = (handle: Handle): void => {
-      mask = native.copyRange(handle.token, 0, this.#handle.token, this.#start + from, length)
+      native.copyRange(handle.token, 0, this.#handle.token, this.#start + from, length)
     }
-    const result = build(place, dtype, length, false, fill, extras)
-    warnMask(mask, operation)
-    return result
+    return build(place, this.#handle.dtype, length, false, fill, extras)
   }
 
   /** A new vector of `fn(value, i)`, each exact in `type`; a temporary unless named or kept. */
@@ -689,6 +722,28 @@ export function checkWhole(v: Vector, verb: string): void {
   }
 }
 
+/** Whether an element is named by something else than a position from 0. */
+export function isByMeaning(i: unknown): i is string | RIndex {
+  return typeof i === 'string' || isRIndex(i)
+}
+
+/** One subscript for each dimension of `x`; holes are subscripts left empty. */
+export function checkIndices(index: unknown, x: Vector, operation: string): unknown[] {
+  if (!Array.isArray(index))
+    return fail('ARGUMENT', `${operation}: expected an array of subscripts, not ${show(index)}`)
+  const { dim } = x
+  if (index.length === 0 || (index.length === 1 && dim !== null && dim.length !== 1)) {
+    fail(
+      'DIM',
+      `${operation}: incorrect number of dimensions: ${index.length} subscripts for ${dim?.length ?? 1}`,
+      {
+        kind: 'wrong-dims',
+      },
+    )
+  }
+  return Array.from(index as unknown[])
+}
+
 const ADVICE: readonly string[] = ['sequential', 'random', 'willneed', 'dontneed']
 
 /** Start and end as Array.slice reads them: negative from the end, truncated, clamped. */
@@ -729,7 +784,6 @@ Object.defineProperty(Vector.prototype, '0', {
 installTextOperations(Vector.prototype, 'comparison and logic')
 refuseMethods(Vector.prototype, 'Vector', OPERATIONS)
 refuseMethods(Vector.prototype, 'Vector', {
-  'subsetting; use slice(), windows() or a loop over view()': ['select', 'exclude', 'replace'],
   'lazy expressions': ['lazy'],
   Arrow: ['toArrow'],
 })

@@ -31,12 +31,13 @@ export class Arguments {
     }
   }
 
-  #make(value) {
+  /** `isHeld`: it goes into a list, which holds no part of a vector. */
+  #make(value, isHeld = false) {
     const { type, values, dim, dimnames, names } = value
     if (type === 'list') return this.#list(value)
     if (dim !== undefined) return this.#array(type, values, dim, dimnames)
     if (names !== undefined) return this.store.vector(type, elements(type, values), { names })
-    if (!this.subarrays) return this.store.vector(type, elements(type, values))
+    if (!this.subarrays || isHeld) return this.store.vector(type, elements(type, values))
     return this.store.vector(type, elements(type, [DECOY[type], ...values])).subarray(1)
   }
 
@@ -53,7 +54,7 @@ export class Arguments {
   }
 
   #list({ values, names }) {
-    const items = values.map(value => (value.type === 'null' ? null : this.#make(value)))
+    const items = values.map(value => (value.type === 'null' ? null : this.#make(value, true)))
     return this.store.list(items, names === undefined ? {} : { names })
   }
 

@@ -67,7 +67,7 @@ mod subscript;
 mod sync_types;
 mod text;
 
-pub use brackets::{Index, Style, What};
+pub use brackets::{Index, Part, Style, What};
 pub use convert::{Source, Warnings};
 pub use dtype::{Dtype, MAX_LEN};
 pub use elements::{PrefetchWork, Vector};

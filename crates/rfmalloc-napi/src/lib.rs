@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `view` | raw Node-API: external buffers, weak references (the only unsafe file) |
 //! | `thread` | what this thread has open |
-//! | `store`, `object`, `attributes`, `elements`, `lists`, `text` | the exports |
+//! | `store`, `object`, `attributes`, `elements`, `brackets`, `lists`, `text` | the exports |
 //! | `task`, `job` | promises; `job`: those over a whole file |
 //! | `error` | core errors to JavaScript errors |
 
@@ -20,6 +20,7 @@
 #![allow(clippy::needless_pass_by_value)]
 
 mod attributes;
+mod brackets;
 mod elements;
 mod error;
 mod job;

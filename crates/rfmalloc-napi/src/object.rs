@@ -18,7 +18,7 @@ const PRESSURE_SHARE: u64 = 4;
 const PRESSURE_FLOOR: u64 = 16 << 20;
 const PRESSURE_CEILING: u64 = 256 << 20;
 
-fn dtype(code: u8) -> Result<Dtype> {
+pub(crate) fn dtype(code: u8) -> Result<Dtype> {
     Dtype::from_code(code).ok_or_else(|| bad_argument("unknown type code"))
 }
 

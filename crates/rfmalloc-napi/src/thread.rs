@@ -269,6 +269,28 @@ pub(crate) fn objects<T>(
     })
 }
 
+/// Runs `f` with an open store and the vectors behind tokens, be they whose they will; a negative token is nothing.
+pub(crate) fn vectors_of<T>(
+    store: u32,
+    tokens: &[i32],
+    f: impl FnOnce(&Store, &[Option<&Vector>]) -> rfmalloc_core::Result<T>,
+) -> Result<T> {
+    with(|t| {
+        let find = |token: &i32| match u32::try_from(*token) {
+            Err(_) => Ok(None),
+            Ok(token) => match t.get(token).and_then(|k| k.vector.as_ref()) {
+                Some(v) => Ok(Some(v)),
+                None => Err(gone(t, token)),
+            },
+        };
+        let vectors = tokens.iter().map(find).collect::<Result<Vec<_>>>()?;
+        match t.stores.get(&store) {
+            Some(s) => f(&s.store, &vectors).or_fail(),
+            None => Err(closed()),
+        }
+    })
+}
+
 /// The same with objects that are to become its parts.
 pub(crate) fn object_with<T>(
     token: u32,

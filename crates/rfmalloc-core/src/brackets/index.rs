@@ -5,7 +5,7 @@ use crate::dtype::Dtype;
 use crate::elements::{Guard, Vector};
 use crate::error::Result;
 use crate::region::{RawBytes, Span};
-use crate::subscript::{Base, Kind, Mask, Numbers, Subscript, Texts};
+use crate::subscript::{Base, Kind, Mask, Numbers, Selection, Subscript, Texts};
 
 /// What stands between the brackets.
 #[derive(Clone, Copy)]
@@ -63,6 +63,37 @@ impl<'a> Index<'a> {
     /// What is left out.
     pub fn except(what: What<'a>) -> Self {
         Self { what, style: Style::Except }
+    }
+
+    /// Whether the indices are a single matrix of numbers or names with a column for each dimension of `x`, each of whose rows picks a
+    /// cell: its rows.
+    ///
+    /// # Errors
+    /// `DESTROYED`, `CLOSED`; `CORRUPT`: the attributes cannot be read.
+    pub fn rows_of_cells(indices: &[Self], x: &Vector) -> Result<Option<u64>> {
+        Self::rows_for(indices, extents(x)?.len())
+    }
+
+    /// The same for an array of `rank` dimensions.
+    pub(super) fn rows_for(indices: &[Self], rank: usize) -> Result<Option<u64>> {
+        let [Self { what: What::Vector(matrix), style: Style::Zero | Style::R }] = indices else {
+            return Ok(None);
+        };
+        if !matches!(matrix.dtype(), Dtype::Integer | Dtype::Numeric | Dtype::Character) {
+            return Ok(None);
+        }
+        match extents(matrix)?[..] {
+            [rows, columns] if columns == rank as u64 => Ok(Some(rows)),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// The extents of an array, none of a plain vector.
+fn extents(v: &Vector) -> Result<Vec<u64>> {
+    match v {
+        Vector::Object(h) if h.facts().has_attributes => Ok(h.attributes()?.dim),
+        _ => Ok(Vec::new()),
     }
 }
 
@@ -146,6 +177,17 @@ impl<'a> Ready<'a> {
     /// The names, if it is names.
     pub(super) fn texts(&self) -> Option<&dyn Texts> {
         self.texts.as_deref().map(|t| t as &dyn Texts)
+    }
+
+    /// Positions from 0 are written to all or not at all: a missing one is refused, unlike R's, which writes nowhere.
+    pub(super) fn refuse_missing(&self, selected: &Selection) -> Result<()> {
+        let is_positions = matches!(self.subscript(), Subscript::Numbers(_, Base::Zero));
+        if is_positions && selected.has_missing() {
+            return Err(
+                Kind::NaSubscript.error("NAs are not allowed in subscripted assignments: a position is NA")
+            );
+        }
+        Ok(())
     }
 
     fn numbers(&self, numbers: Numbers) -> Subscript<'_> {

@@ -31,6 +31,17 @@ impl Store {
         self.select(x, &Index::except(index.what))
     }
 
+    /// R's `x[…]` with what may stand there: a matrix of cells, one index, or one for each dimension.
+    ///
+    /// # Errors
+    /// As [`Store::subset`].
+    pub fn bracket(&self, x: &Vector, indices: &[Index<'_>], drop: bool) -> Result<Handle> {
+        match (Index::rows_of_cells(indices, x)?, indices) {
+            (Some(rows), [one]) => self.select_cells(x, one, rows),
+            _ => self.subset(x, indices, drop),
+        }
+    }
+
     /// R's `x[i, j, …]`, one index for each dimension; with a single one [`Store::select`]. `drop`: dimensions of extent 1 vanish.
     ///
     /// # Errors

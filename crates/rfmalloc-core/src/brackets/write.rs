@@ -154,6 +154,7 @@ impl Store {
         if let [one] = &ready[..] {
             // Unknown names lie beyond the end, and are refused there.
             let selection = operand.elements(one, rows)?.selection;
+            one.refuse_missing(&selection)?;
             assign::in_place(
                 x.len(),
                 selection.end(),
@@ -169,7 +170,7 @@ impl Store {
         }
     }
 
-    fn write_through(
+    pub(super) fn write_through(
         &self,
         x: &Vector,
         ready: &[Ready<'_>],

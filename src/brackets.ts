@@ -1,0 +1,253 @@
+/**
+ * R's brackets, conversion and `c`: what a user passes becomes what the binding takes, and the new temporary behind a call a Vector or List.
+ * What they mean is the core's. A part of a vector crosses as a copy, and plain values as a temporary; both end with the call.
+ */
+import { createTemporary, discard, relieve, withRelief, type Place } from './create.js'
+import { isTypedArray, parseType, type Dtype } from './dtype.js'
+import { fail, show } from './errors.js'
+import { facadeOf } from './facade.js'
+import { Handle } from './handle.js'
+import { fallbackStore, placeResult } from './home.js'
+import { encodeIndex, type Lend } from './indices.js'
+import { inferType } from './infer.js'
+import { isList, listHandle, type List } from './list.js'
+import { FACT, facts, native, type NativeIndex } from './native.js'
+import type { Matrix } from './matrix.js'
+import { isComplex, isInt } from './scalar.js'
+import { spaceOf, type Store } from './store.js'
+import { isVector, isWhole, partsOf, type Vector } from './vector.js'
+import { warnMask } from './warnings.js'
+
+/** What brackets are put to. */
+export type Subject = Vector | List
+
+export const STYLE = { zero: 0, r: 1, except: 2 } as const
+
+/** Temporaries that cross in place of something else, ended with the call. */
+class Loans {
+  readonly #store: Store
+  readonly #handles: Handle[] = []
+
+  constructor(store: Store) {
+    this.#store = store
+  }
+
+  /** The token of a vector or list; a part of a vector is copied first. */
+  readonly lend: Lend = x => {
+    if (isList(x)) return alive(listHandle(x)).token
+    const { handle } = partsOf(x)
+    if (isWhole(x)) return alive(handle).token
+    const { handle: copy } = partsOf((x as Vector).copy({ into: this.#store }))
+    this.#handles.push(copy)
+    return copy.token
+  }
+
+  /** The token of a temporary of plain values, of the type they have. */
+  plain(values: readonly unknown[] | NodeJS.TypedArray, dtype: Dtype): number {
+    const { handle } = partsOf(createTemporary(this.#store, dtype, values))
+    this.#handles.push(handle)
+    return handle.token
+  }
+
+  end(): void {
+    for (const handle of this.#handles) discard(handle)
+  }
+}
+
+function alive(handle: Handle): Handle {
+  handle.check()
+  return handle
+}
+
+function handleOf(x: Subject): Handle {
+  return isList(x) ? listHandle(x) : partsOf(x).handle
+}
+
+/** Runs `f` with what lends tokens for a call that works in this store. */
+function withLoans<R>(store: Store, f: (loans: Loans) => R): R {
+  const loans = new Loans(store)
+  try {
+    return f(loans)
+  } finally {
+    loans.end()
+  }
+}
+
+/** The object that the binding has just made, committed where the place says so. */
+function take<S extends Vector | List>(place: Place): S {
+  const space = spaceOf(place.store)
+  const isPressed = facts[FACT.pressure] === 1
+  const handle = new Handle(space, place.store, null)
+  const object = facadeOf(handle) as S
+  try {
+    if (isPressed) relieve('minor')
+    if (place.commit) handle.commit(place.name, place.replace)
+    else space.scopes.at(-1)?.note(handle)
+  } catch (e) {
+    discard(handle)
+    throw e
+  }
+  return object
+}
+
+/** Makes an object in the place of a result: what `prepare` returns gets the store's handle, ends in a [facts] call and returns warnings. */
+function result<S extends Vector | List>(
+  place: Place,
+  prepare: (loans: Loans) => (store: number) => number | void,
+  operation: string,
+): S {
+  return withLoans(place.store, loans => {
+    const make = prepare(loans)
+    const mask = withRelief(() => make(spaceOf(place.store).handle))
+    const object = take<S>(place)
+    if (typeof mask === 'number') warnMask(mask, operation)
+    return object
+  })
+}
+
+/** The store whose method runs where nothing is made. */
+function workplace(handle: Handle): Store {
+  return handle.store ?? fallbackStore()
+}
+
+// ---- selecting
+
+/** R's `x[i]`, `x[i, j, …]`: `indices` has one, or one for each dimension. */
+export function select<S extends Vector | List>(
+  x: Subject,
+  indices: readonly unknown[],
+  style: number,
+  drop: boolean,
+  o: unknown,
+  operation: string,
+): S {
+  const handle = alive(handleOf(x))
+  const place = placeResult(handle, o, operation)
+  const prepare = (loans: Loans) => {
+    const encoded = encodeAll(indices, style, loans, operation)
+    const token = loans.lend(x)
+    return (store: number): void => native.selectFrom(store, token, encoded, drop)
+  }
+  return result<S>(place, prepare, operation)
+}
+
+function encodeAll(
+  indices: readonly unknown[],
+  style: number,
+  loans: Loans,
+  operation: string,
+): NativeIndex[] {
+  return indices.map(index => encodeIndex(index, style, loans.lend, operation))
+}
+
+/** The position of R's `x[[i]]`, `x[[i, j, …]]`: of one element that is there. */
+export function elementAt(x: Subject, indices: readonly unknown[], operation: string): number {
+  const handle = alive(handleOf(x))
+  const store = workplace(handle)
+  return withLoans(isWritable(store) ? store : fallbackStore(), loans =>
+    native.elementAt(spaceOf(store).handle, loans.lend(x), encodeAll(indices, STYLE.zero, loans, operation)),
+  )
+}
+
+function isWritable(store: Store): boolean {
+  const space = spaceOf(store)
+  return space.accepting && !space.readOnly
+}
+
+// ---- assigning
+
+/** R's `x[i] <- values` on a copy. */
+export function replace(
+  x: Subject,
+  indices: readonly unknown[],
+  values: unknown,
+  o: unknown,
+  operation: string,
+): Vector | List {
+  const handle = alive(handleOf(x))
+  const place = placeResult(handle, o, operation)
+  const prepare = (loans: Loans) => {
+    const encoded = encodeAll(indices, STYLE.zero, loans, operation)
+    const given = operandToken(values, loans, operation)
+    const token = loans.lend(x)
+    return (store: number): number => native.replaceIn(store, token, encoded, given)
+  }
+  return result(place, prepare, operation)
+}
+
+/** Writes through: `exact` refuses what the type cannot hold; else values convert as R does. */
+export function setAt(x: Vector, index: unknown, values: unknown, exact: boolean, operation: string): void {
+  const { handle, start, length } = partsOf(x)
+  handle.checkWritable()
+  const store = workplace(handle)
+  const mask = withLoans(store, loans => {
+    const encoded = encodeIndex(index, STYLE.zero, loans.lend, operation)
+    const isPlain = !isVector(values) && !isList(values)
+    const given =
+      isPlain && (exact || isNull(values))
+        ? loans.plain(elementsOf(values, operation), handle.dtype)
+        : operandToken(values, loans, operation)
+    const space = spaceOf(store)
+    // The user's code may have run meanwhile.
+    handle.checkWritable()
+    if (isWhole(x)) return native.setAt(space.handle, handle.token, [encoded], given, exact)
+    const { names } = x
+    const dim = x.kind === 'matrix' ? (x as Matrix).dim : []
+    const part = { start, len: length, dim, names: names === null ? -1 : loans.lend(names) }
+    return native.setInPart(space.handle, handle.token, part, encoded, given, exact)
+  })
+  warnMask(mask, operation)
+}
+
+/** The token of an operand; -1: R's NULL. */
+function operandToken(x: unknown, loans: Loans, operation: string): number {
+  if (isVector(x) || isList(x)) return loans.lend(x)
+  if (isNull(x)) return -1
+  const values = elementsOf(x, operation)
+  return loans.plain(values, parseType(inferType(values)))
+}
+
+/** Whether `x` is the empty array, R's NULL. */
+function isNull(x: unknown): boolean {
+  return Array.isArray(x) && x.length === 0
+}
+
+/** Plain values, one or several. */
+function elementsOf(x: unknown, operation: string): readonly unknown[] | NodeJS.TypedArray {
+  return Array.isArray(x) || isTypedArray(x) ? x : [scalar(x, operation)]
+}
+
+function scalar(x: unknown, operation: string): unknown {
+  const isOne = typeof x !== 'object' || x === null || isComplex(x) || isInt(x)
+  return isOne && x !== undefined && typeof x !== 'function' && typeof x !== 'symbol'
+    ? x
+    : fail('VALUE', `${operation}: expected a value, an array, a typed array or a Vector, not ${show(x)}`)
+}
+
+// ---- converting
+
+/** R's `as.*`. */
+export function convertTo(x: Subject, type: unknown, o: unknown): Vector {
+  const dtype = parseType(type)
+  const handle = alive(handleOf(x))
+  const operation = `as(${dtype.name})`
+  const prepare = (loans: Loans) => {
+    const token = loans.lend(x)
+    return (store: number): number => native.convertTo(store, token, dtype.code)
+  }
+  return result<Vector>(placeResult(handle, o, operation), prepare, operation)
+}
+
+/** R's `c`: one after the other, as a temporary of the highest type, in the store of the first vector or list. Null, R's NULL, of nothing. */
+export function combine(...xs: unknown[]): Vector {
+  const first = xs.find((x): x is Vector | List => isVector(x) || isList(x))
+  const some = xs.filter(x => !isNull(x))
+  if (some.length === 0) return null as unknown as Vector
+  if (first === undefined)
+    return fail('ARGUMENT', 'combine: at least one operand must be a Vector or a List: see store.from')
+  const prepare = (loans: Loans) => {
+    const tokens = Int32Array.from(some, x => operandToken(x, loans, 'combine'))
+    return (store: number): void => native.combineAll(store, tokens)
+  }
+  return result<Vector>(placeResult(alive(handleOf(first)), undefined, 'combine'), prepare, 'combine')
+}
