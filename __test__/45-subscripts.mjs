@@ -39,8 +39,8 @@ test('what is no index is refused, and nothing is made', t => {
   const store = freshStore(t)
   const v = named(store)
   const before = store.allocations().length
-  for (const index of [[-1], [0.5], [1, 'a'], [true, 1], [{}], [0n], null, {}, true, 0n, -1, NaN && {}])
-    if (index !== Number.NaN) refuses(t, () => v.select(index), 'SUBSCRIPT')
+  for (const index of [[-1], [0.5], [1, 'a'], [true, 1], [{}], [0n], null, {}, true, 0n, -1])
+    refuses(t, () => v.select(index), 'SUBSCRIPT')
   // eslint-disable-next-line no-sparse-arrays
   for (const index of [[undefined], [0, , 1]]) refuses(t, () => v.select(index), 'VALUE')
   refuses(t, () => v.select(rIndex([-1, 2])), 'SUBSCRIPT', /negative/)
