@@ -60,6 +60,8 @@ impl Plan {
         let lean = lean.unwrap_or(by_seed[seed as usize % by_seed.len()]);
         let limit = [256, 320, 320, 448, 1344, 65_536][random.below(6) as usize] * 1024;
         let (slots, synced) = match (lean, random.below(3)) {
+            // The sector of words that ends with slot 63 tears from the next one.
+            (Lean::Churn, _) => (57 + random.below(8), random.one_in(2)),
             (Lean::Segments, 0) => (50 + random.below(20), false),
             (Lean::Segments, _) => (505 + random.below(7), random.one_in(2)),
             _ => (0, true),

@@ -222,10 +222,14 @@ impl World {
         self.open()?;
         self.see(end)?;
         if end.keeps() {
-            // Until then another opener may decide otherwise.
+            // Until then another opener may decide otherwise; from then on all of it is synced.
+            let (kept, is_keeping) = (self.rec.tell(|m| m.now()), self.unsettled);
             self.rec.capture(Capture::Never);
             self.create_as(None, 40, false)?;
             self.rec.capture(self.capture);
+            if is_keeping {
+                self.rec.tell(|m| m.synced(kept));
+            }
             self.note_settled()?;
         }
         Ok(())
@@ -286,7 +290,12 @@ impl World {
         self.rec.compare()?;
         self.let_go();
         if lost {
-            let end = if reboot { End::Cut } else { End::Poison };
+            let end = match (reboot, self.may_keep() && self.random.one_in(2)) {
+                (true, false) => End::Cut,
+                (true, true) => End::Kept,
+                (false, false) => End::Poison,
+                (false, true) => End::KeptPoison,
+            };
             let pick = Pick::Mix(self.random.next());
             return self.rise(&point, end, pick);
         }
