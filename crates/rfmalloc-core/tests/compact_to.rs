@@ -486,3 +486,17 @@ fn names_that_a_crash_left_twice_are_settled_in_the_copy() {
     }
     assert!(twice > 0);
 }
+
+/// The story: the path could not be looked at (the disk failed), and was taken for another file's: `EXISTS`, though it was the store's own,
+/// and "remove it" was the advice. A path that leads round in a circle cannot be looked at either.
+#[test]
+fn a_path_that_cannot_be_looked_at_is_not_told_to_be_in_the_way() {
+    let dir = folder();
+    let store = open(&dir.path().join("a.fm"), &booted(BOOT));
+    create(&store, Some("a"), 1, 10);
+    let circle = dir.path().join("circle.fm");
+    std::os::unix::fs::symlink(&circle, &circle).unwrap();
+    let e = assert_code(store.compact_to(&circle, &mut |_, _| true), Code::Io);
+    assert!(e.details().iter().any(|(key, _)| *key == "path"), "{e}");
+    assert_whole(&store);
+}

@@ -133,8 +133,9 @@ impl Checker {
             let boot = if stop == End::Kill { depth.boot } else { depth.boot + 1 };
             let known = if stop == End::Kill { point.disk.clone() } else { image.clone() };
             let crash_one_in = if depth.level == 0 { 4 } else { 0 };
-            // Whoever opens next may keep or not; either is as good as keeping from the start.
-            let (end, keeps) = if end.keeps() { (end, random.one_in(2)) } else { (stop, false) };
+            // Whoever opens next may keep or not. Once somebody has not, what that drops may be dropped for good.
+            let (end, keeps) =
+                if end.keeps() { (end, depth.keeps && random.one_in(2)) } else { (stop, false) };
             let inner = Depth { crash_one_in, level: depth.level + 1, boot, keeps };
             self.check_image(&image, known, &point.told, end, inner, random)
                 .map_err(|why| format!("in recovery, {} ({end:?}, {stop:?}): {why}", point.label))?;

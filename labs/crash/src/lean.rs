@@ -23,6 +23,8 @@ pub enum Lean {
     Twice,
     /// Of syncs the last barrier fails and that of the mark, so that only the cache has the superblock.
     Marks,
+    /// Synced objects are destroyed by processes that are killed over it.
+    Ends,
     /// Killed processes, and barriers that fail in the first change of the next one.
     Restarts,
 }
@@ -38,9 +40,10 @@ impl Lean {
             Self::Faults => [40, 8, 4, 6, 2, 6, 4, 2, 24, 1, 1, 3, 1, 1],
             Self::Names => [50, 4, 3, 12, 4, 2, 5, 8, 1, 0, 4, 1, 0, 1],
             Self::Syncs => [40, 4, 22, 6, 8, 2, 4, 4, 2, 0, 2, 2, 0, 1],
-            Self::Churn => [80, 2, 0, 2, 0, 1, 3, 6, 0, 0, 0, 1, 0, 1],
+            Self::Churn => [80, 2, 0, 2, 0, 1, 3, 6, 0, 0, 0, 5, 0, 1],
             Self::Twice => [50, 4, 1, 25, 2, 2, 3, 12, 0, 0, 0, 0, 0, 0],
             Self::Marks => [40, 25, 0, 4, 0, 4, 4, 4, 18, 0, 0, 0, 0, 0],
+            Self::Ends => [35, 16, 1, 4, 0, 1, 34, 7, 0, 0, 1, 0, 0, 0],
             Self::Restarts => [35, 4, 0, 3, 0, 2, 28, 4, 22, 0, 0, 0, 0, 0],
         }
     }
@@ -50,9 +53,10 @@ impl Lean {
         match self {
             Self::Names => [20, 3, 1, 2, 30, 8, 6, 1, 1, 2],
             Self::Kills => [20, 4, 2, 4, 12, 4, 20, 2, 2, 3],
-            Self::Churn => [40, 1, 1, 2, 6, 2, 40, 1, 1, 1],
+            Self::Churn => [40, 1, 1, 2, 20, 5, 40, 1, 1, 1],
             Self::Twice => [16, 1, 0, 1, 45, 25, 3, 0, 0, 1],
             Self::Marks => [45, 2, 1, 2, 25, 2, 10, 0, 0, 2],
+            Self::Ends => [22, 1, 1, 2, 4, 2, 60, 0, 0, 0],
             Self::Restarts => [25, 2, 1, 4, 10, 2, 40, 0, 0, 2],
             _ => [20, 6, 3, 9, 10, 3, 10, 4, 3, 3],
         }

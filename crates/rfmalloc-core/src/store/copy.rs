@@ -67,7 +67,7 @@ impl Store {
         if path.as_os_str().is_empty() {
             return Err(Error::new(Code::Argument, "the file path is empty; pass the path of a file"));
         }
-        if file_key(path) == Some(sh.key) {
+        if file_key(path)? == Some(sh.key) {
             return sh.replacing(path);
         }
         let place = follow_links(path);
@@ -85,8 +85,13 @@ impl Store {
     }
 }
 
-fn file_key(path: &Path) -> Option<Key> {
-    fs::metadata(path).ok().map(|m| (m.dev(), m.ino()))
+/// The file under a path; `None`: there is none. One that cannot be looked at may be the store's own, and must not be taken for another.
+fn file_key(path: &Path) -> Result<Option<Key>> {
+    match fs::metadata(path) {
+        Ok(m) => Ok(Some((m.dev(), m.ino()))),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(describe_io(path, "access", &e)),
+    }
 }
 
 fn exists(path: &Path) -> Error {
@@ -122,10 +127,12 @@ pub(super) fn remove_leftover(path: &Path) {
 impl Shared {
     fn replacing(self: &Arc<Self>, path: &Path) -> Result<CopyWork> {
         // The names under which the file is known; others, if there are any, keep the old file.
-        let mut names = vec![self.path.clone()];
-        names.extend(fs::canonicalize(path).ok());
-        names.dedup();
-        names.retain(|n| file_key(n) == Some(self.key));
+        let mut names: Vec<PathBuf> = Vec::new();
+        for name in [Some(self.path.clone()), fs::canonicalize(path).ok()].into_iter().flatten() {
+            if !names.contains(&name) && file_key(&name)? == Some(self.key) {
+                names.push(name);
+            }
+        }
         registry::with_openers(self, |openers| {
             let mut inner = self.lock_open()?;
             self.check_writable(&inner)?;
@@ -171,7 +178,8 @@ impl CopyWork {
                     return Err(Error::new(
                         Code::Io,
                         "the store's file has no name any more; compactTo another path",
-                    ));
+                    )
+                    .at(&sh.path));
                 };
                 sh.sync()?;
                 remove_leftover(first);
