@@ -162,7 +162,14 @@ impl MappedFile {
     pub fn flush(&self) -> Result<()> {
         match &self.map {
             Some(m) if !self.read_only => {
-                m.flush().map_err(|e| {
+                // An interrupted sync has failed at nothing.
+                let done = loop {
+                    match m.flush() {
+                        Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                        done => break done,
+                    }
+                };
+                done.map_err(|e| {
                     Error::io(format!("cannot sync '{}'", self.path.display()), &e).at(&self.path)
                 })?;
                 self.loss.check_length(m.len() as u64)

@@ -23,7 +23,7 @@ pub enum Lean {
     Twice,
     /// Of syncs the last barrier fails and that of the mark, so that only the cache has the superblock.
     Marks,
-    /// Synced objects are destroyed by processes that are killed over it.
+    /// Synced objects are destroyed and replaced by processes that are killed over it.
     Ends,
     /// Killed processes, and barriers that fail in the first change of the next one.
     Restarts,
@@ -56,7 +56,7 @@ impl Lean {
             Self::Churn => [40, 1, 1, 2, 20, 5, 40, 1, 1, 1],
             Self::Twice => [16, 1, 0, 1, 45, 25, 3, 0, 0, 1],
             Self::Marks => [45, 2, 1, 2, 25, 2, 10, 0, 0, 2],
-            Self::Ends => [22, 1, 1, 2, 4, 2, 60, 0, 0, 0],
+            Self::Ends => [45, 1, 1, 2, 10, 1, 30, 0, 0, 0],
             Self::Restarts => [25, 2, 1, 4, 10, 2, 40, 0, 0, 2],
             _ => [20, 6, 3, 9, 10, 3, 10, 4, 3, 3],
         }
@@ -65,7 +65,7 @@ impl Lean {
     /// How many names there are.
     pub(crate) fn names(self) -> u64 {
         match self {
-            Self::Names | Self::Marks => 2,
+            Self::Names | Self::Marks | Self::Ends => 2,
             Self::Twice => 3,
             _ => u64::MAX,
         }
@@ -75,7 +75,7 @@ impl Lean {
     pub(crate) fn replaces_one_in(self) -> u64 {
         match self {
             Self::Twice => 8,
-            Self::Marks => 1,
+            Self::Marks | Self::Ends => 1,
             _ => 2,
         }
     }

@@ -106,7 +106,7 @@ const TABLE: &[(Planted, &str, Expect)] = &[
     (Planted::WordsTrustedAfterKill, "rule 3a, hole 2: only the superblocks'", With(Lean::Kills)),
     (Planted::DForChangedBody, "rule 13, hole 4: D for a body changed meanwhile", With(Lean::Syncs)),
     (Planted::AtOnceWithoutBarrier, "rules 9, 10, hole 6: freed at once without a barrier", Caught),
-    (Planted::StaleDeadSeq, "rule 9, hole 7: a stale dead_seq stays", Nightly(Lean::Ends, 200_000)),
+    (Planted::StaleDeadSeq, "rule 9, hole 7: a stale dead_seq stays", With(Lean::Ends)),
     (
         Planted::LinkBeforeZeros,
         "rule 14, hole 8: the link before the zeros are durable",
