@@ -1,6 +1,6 @@
 // The measured work, one task per fresh process: node bench/child.mjs TASK '{"file": ...}'. Prints one JSON line.
 import { writeSync } from 'node:fs'
-import { peakMiB } from './measure.mjs'
+import { median, peakMiB } from './measure.mjs'
 
 const values = Float64Array.from({ length: 8 }, (_, i) => i + 0.5)
 const bytes = Buffer.from(values.buffer)
@@ -122,6 +122,39 @@ const tasks = {
       return { first, dirty: () => db.put('dirty', bytes), close: () => db.close() }
     }
     await timeOpen(work, { kill })
+  },
+
+  /** Selects n of n doubles at random positions and half of them by a mask, and converts and copies them; results end before the next. */
+  async subscripts({ file, n }) {
+    const { openFmalloc } = await import('rfmalloc')
+    const store = openFmalloc(file)
+    const x = store.vector(
+      'numeric',
+      Float64Array.from({ length: n }, (_, i) => i * 0.5),
+      { name: 'x' },
+    )
+    const at = store.vector('numeric', n, { name: 'at' })
+    const where = at.view()
+    for (let i = 0; i < n; i++) where[i] = Math.floor(Math.random() * n)
+    const mask = store.vector('logical', n, { name: 'mask' })
+    const bits = mask.view()
+    for (let i = 0; i < n; i++) bits[i] = Math.random() < 0.5 ? 1 : 0
+    const measure = make => {
+      const samples = []
+      for (let run = -1; run < 5; run++) {
+        let result
+        const ms = time(() => (result = make()))
+        result.destroy({ unsafe: true })
+        if (run >= 0) samples.push(ms)
+      }
+      return median(samples)
+    }
+    const positions = measure(() => x.select(at))
+    const selected = measure(() => x.select(mask))
+    const copy = measure(() => x.copy())
+    const convert = measure(() => x.as('integer'))
+    print({ positions, selected, copy, convert, copyRatio: copy / convert })
+    store.close()
   },
 
   /** Sums n doubles by the same loop: in a plain array, and through a view; in turn, after a warm-up. */

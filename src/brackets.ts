@@ -5,12 +5,11 @@
 import { createTemporary, discard, relieve, withRelief, type Place } from './create.js'
 import { isTypedArray, parseType, type Dtype } from './dtype.js'
 import { fail, show } from './errors.js'
-import { facadeOf } from './facade.js'
-import { Handle } from './handle.js'
+import type { Handle } from './handle.js'
 import { fallbackStore, placeResult } from './home.js'
 import { encodeIndex, type Lend } from './indices.js'
 import { inferType } from './infer.js'
-import { isList, listHandle, type List } from './list.js'
+import { adoptMade, isList, listHandle, type List } from './list.js'
 import { FACT, facts, native, type NativeIndex } from './native.js'
 import type { Matrix } from './matrix.js'
 import { isComplex, isInt } from './scalar.js'
@@ -24,7 +23,7 @@ export type Subject = Vector | List
 export const STYLE = { zero: 0, r: 1, except: 2 } as const
 
 /** Temporaries that cross in place of something else, ended with the call. */
-class Loans {
+export class Loans {
   readonly #store: Store
   readonly #handles: Handle[] = []
 
@@ -64,30 +63,13 @@ function handleOf(x: Subject): Handle {
 }
 
 /** Runs `f` with what lends tokens for a call that works in this store. */
-function withLoans<R>(store: Store, f: (loans: Loans) => R): R {
+export function withLoans<R>(store: Store, f: (loans: Loans) => R): R {
   const loans = new Loans(store)
   try {
     return f(loans)
   } finally {
     loans.end()
   }
-}
-
-/** The object that the binding has just made, committed where the place says so. */
-function take<S extends Vector | List>(place: Place): S {
-  const space = spaceOf(place.store)
-  const isPressed = facts[FACT.pressure] === 1
-  const handle = new Handle(space, place.store, null)
-  const object = facadeOf(handle) as S
-  try {
-    if (isPressed) relieve('minor')
-    if (place.commit) handle.commit(place.name, place.replace)
-    else space.scopes.at(-1)?.note(handle)
-  } catch (e) {
-    discard(handle)
-    throw e
-  }
-  return object
 }
 
 /** Makes an object in the place of a result: what `prepare` returns gets the store's handle, ends in a [facts] call and returns warnings. */
@@ -99,7 +81,10 @@ function result<S extends Vector | List>(
   return withLoans(place.store, loans => {
     const make = prepare(loans)
     const mask = withRelief(() => make(spaceOf(place.store).handle))
-    const object = take<S>(place)
+    const isPressed = facts[FACT.pressure] === 1
+    const object = adoptMade<S>(place, () => {
+      if (isPressed) relieve('minor')
+    })
     if (typeof mask === 'number') warnMask(mask, operation)
     return object
   })

@@ -69,9 +69,18 @@ function checkKind(value: unknown, kind: string, k: number, operation: string): 
     })
   if (value !== null && typeof value !== kind)
     badSubscript(
-      `${operation}: an index holds only numbers, only booleans or only names: element ${k} is ${show(value)}`,
+      `${operation}: ${show(value)} (element ${k}) does not fit: positions, a mask or names, not a mixture`,
       k,
     )
+}
+
+/** A mask of booleans and null, whatever its length. */
+export function encodeMask(mask: readonly (boolean | null)[]): NativeIndex {
+  return {
+    what: WHAT.mask,
+    style: 0,
+    numbers: Int32Array.from(mask, b => (b === null ? INT_NA : Number(b))),
+  }
 }
 
 /** Doubles with R's NA for null. */

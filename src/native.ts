@@ -243,10 +243,10 @@ export interface Native {
     names: readonly string[],
     rowNames: readonly (string | null)[] | null,
   ): void
-  /** The rows for which a logical vector is true, as a temporary frame of store `handle`. [facts] */
-  filterRows(handle: number, token: number, mask: number): void
-  /** The rows that an index (a token; -1: all) selects, as a temporary frame of store `handle`; `byR`: it is R's subscript. [facts] */
-  selectRows(handle: number, token: number, index: number, byR: boolean): void
+  /** The rows for which a mask is true, as a temporary frame of store `handle`. [facts] */
+  filterRows(handle: number, token: number, mask: NativeIndex): void
+  /** The rows that an index selects, as a temporary frame of store `handle`. [facts] */
+  selectRows(handle: number, token: number, index: NativeIndex): void
   /** R's make.names with unique names. */
   makeNames(names: readonly string[]): string[]
   /** Ends a frame with the columns that nobody else has; with `named` also those that have a name. */

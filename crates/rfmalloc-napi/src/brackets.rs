@@ -1,13 +1,13 @@
 //! Subscripts, assignment, conversion and `c`: indices as the facade wraps them, results as new temporaries in the mailbox.
 
 use crate::error::{Result, bad_argument, whole};
-use crate::object::{dtype, is_pressed, post_facts};
+use crate::object::{dtype, is_pressed, post_new};
 use crate::thread;
 use crate::view::{self, Raw};
 use napi::Env;
 use napi::bindgen_prelude::Int32Array;
 use napi_derive::napi;
-use rfmalloc_core::{Handle, Index, Part, Source, Store, Style, Vector, What};
+use rfmalloc_core::{Index, Part, Source, Store, Style, Vector, What};
 
 /// One index.
 #[napi(object, object_to_js = false)]
@@ -89,20 +89,13 @@ fn at<'a>(operands: &[Option<&'a Vector>], i: usize) -> rfmalloc_core::Result<&'
     })
 }
 
-/// Ends up in the mailbox as a new object of the store.
-fn post_made(store: u32, (made, is_pressed): (Handle, bool)) {
-    let facts = made.facts();
-    let token = thread::add(store, Vector::Object(made));
-    post_facts(token, &facts, is_pressed);
-}
-
 /// Selects with one index, a matrix of cells included, or with one for each dimension.
 #[napi(catch_unwind)]
 pub fn select_from(env: Env, handle: u32, x: u32, indices: Vec<NativeIndex>, drop: bool) -> Result<()> {
-    let made = Given::new(&env, &[x as i32], &indices)?.run(handle, |s, operands, indices| {
+    let (made, pressure) = Given::new(&env, &[x as i32], &indices)?.run(handle, |s, operands, indices| {
         Ok((s.bracket(at(operands, 0)?, indices, drop)?, is_pressed(s)))
     })?;
-    post_made(handle, made);
+    post_new(handle, made, pressure);
     Ok(())
 }
 
@@ -118,13 +111,13 @@ pub fn element_at(env: Env, handle: u32, x: u32, indices: Vec<NativeIndex>) -> R
 #[napi(catch_unwind)]
 pub fn replace_in(env: Env, handle: u32, x: u32, indices: Vec<NativeIndex>, values: i32) -> Result<u32> {
     let given = Given::new(&env, &[x as i32, values], &indices)?;
-    let (made, warnings) = given.run(handle, |s, operands, indices| {
+    let (made, pressure, warnings) = given.run(handle, |s, operands, indices| {
         let x = at(operands, 0)?;
         let rows = Index::rows_of_cells(indices, x)?;
         let (made, warnings) = s.replace(x, indices, rows, operands.get(1).copied().flatten())?;
-        Ok(((made, is_pressed(s)), warnings.bits()))
+        Ok((made, is_pressed(s), warnings.bits()))
     })?;
-    post_made(handle, made);
+    post_new(handle, made, pressure);
     Ok(warnings)
 }
 
@@ -181,11 +174,11 @@ pub fn set_in_part(
 #[napi(catch_unwind)]
 pub fn convert_to(handle: u32, x: u32, type_code: u8) -> Result<u32> {
     let dtype = dtype(type_code)?;
-    let (made, warnings) = thread::vectors_of(handle, &[x as i32], |s, operands| {
+    let (made, pressure, warnings) = thread::vectors_of(handle, &[x as i32], |s, operands| {
         let (made, warnings) = s.convert_to(at(operands, 0)?, dtype)?;
-        Ok(((made, is_pressed(s)), warnings.bits()))
+        Ok((made, is_pressed(s), warnings.bits()))
     })?;
-    post_made(handle, made);
+    post_new(handle, made, pressure);
     Ok(warnings)
 }
 
@@ -196,6 +189,31 @@ pub fn combine_all(handle: u32, tokens: Int32Array) -> Result<()> {
         let operands: Vec<&Vector> = operands.iter().flatten().copied().collect();
         Ok(s.combine(&operands)?.map(|made| (made, is_pressed(s))))
     })?;
-    post_made(handle, made.ok_or_else(|| bad_argument("nothing to combine"))?);
+    let (made, pressure) = made.ok_or_else(|| bad_argument("nothing to combine"))?;
+    post_new(handle, made, pressure);
+    Ok(())
+}
+
+/// The rows of a frame for which a mask is true, as a temporary frame of store `handle`.
+#[napi(catch_unwind)]
+pub fn filter_rows(env: Env, handle: u32, frame: u32, mask: NativeIndex) -> Result<()> {
+    let given = what(&env, &mask)?;
+    let (made, pressure) = thread::from_object(handle, frame, mask.token, |to, from, frame, vector| {
+        let mask = given.or(vector.map(What::Vector)).unwrap_or(What::Nothing);
+        Ok((to.filter_rows(from, frame, mask)?, is_pressed(to)))
+    })?;
+    post_new(handle, made, pressure);
+    Ok(())
+}
+
+/// The rows of a frame that an index selects, as a temporary frame of store `handle`.
+#[napi(catch_unwind)]
+pub fn select_rows(env: Env, handle: u32, frame: u32, index: NativeIndex) -> Result<()> {
+    let (given, style) = (what(&env, &index)?, style(index.style)?);
+    let (made, pressure) = thread::from_object(handle, frame, index.token, |to, from, frame, vector| {
+        let what = given.or(vector.map(What::Vector)).unwrap_or(What::Nothing);
+        Ok((to.select_rows(from, frame, &Index { what, style })?, is_pressed(to)))
+    })?;
+    post_new(handle, made, pressure);
     Ok(())
 }

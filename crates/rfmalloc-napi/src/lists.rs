@@ -1,20 +1,13 @@
 //! Lists and frames: make, read and set cells, count parents, end a frame with its columns.
 
 use crate::error::{OrFail, Result, whole};
-use crate::object::{found, is_pressed, post_facts};
+use crate::object::{found, post_new};
 use crate::thread;
 use crate::view::Raw;
 use napi::Env;
 use napi::bindgen_prelude::{Either3, Int32Array};
 use napi_derive::napi;
-use rfmalloc_core::{Handle, Index, Strings, Vector, What};
-
-/// Ends up in the mailbox as a new object of the store.
-fn post_new(store: u32, h: Handle, pressure: bool) {
-    let facts = h.facts();
-    let token = thread::add(store, Vector::Object(h));
-    post_facts(token, &facts, pressure);
-}
+use rfmalloc_core::{Handle, Strings};
 
 /// A temporary list (3) of these objects; -1: nothing.
 #[napi(catch_unwind)]
@@ -73,30 +66,6 @@ pub fn frame(
         s.frame(&columns, &names, row_names.as_ref())
     })?;
     post_new(handle, made, false);
-    Ok(())
-}
-
-/// The rows of a frame for which a logical vector is true, as a temporary frame of store `handle`.
-#[napi(catch_unwind)]
-pub fn filter_rows(handle: u32, token: u32, mask: u32) -> Result<()> {
-    let (made, pressure) = thread::from_object(handle, token, Some(mask), |to, from, frame, mask| {
-        let mask = mask.map_or(What::All, What::Vector);
-        Ok((to.filter_rows(from, frame, mask)?, is_pressed(to)))
-    })?;
-    post_new(handle, made, pressure);
-    Ok(())
-}
-
-/// The rows of a frame that an index (a token; -1: all) selects, as a temporary frame of store `handle`. `by_r`: it is R's subscript.
-#[napi(catch_unwind)]
-pub fn select_rows(handle: u32, token: u32, index: i32, by_r: bool) -> Result<()> {
-    let beside = u32::try_from(index).ok();
-    let (made, pressure) = thread::from_object(handle, token, beside, |to, from, frame, index| {
-        let what = index.map_or(What::All, What::Vector);
-        let index = if by_r { Index::r(what) } else { Index::of(what) };
-        Ok((to.select_rows(from, frame, &index)?, is_pressed(to)))
-    })?;
-    post_new(handle, made, pressure);
     Ok(())
 }
 

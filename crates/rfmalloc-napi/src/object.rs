@@ -45,6 +45,13 @@ pub(crate) fn post_facts(token: u32, f: &ObjectFacts, pressure: bool) {
     ]);
 }
 
+/// Ends up in the mailbox as a new object of the store.
+pub(crate) fn post_new(store: u32, h: Handle, pressure: bool) {
+    let facts = h.facts();
+    let token = thread::add(store, Vector::Object(h));
+    post_facts(token, &facts, pressure);
+}
+
 /// The facade object that the thread already has for this object, or 1 with a new token in the mailbox.
 pub(crate) fn found(env: &Env, store: u32, handle: Handle) -> Either<Raw, u32> {
     if let Some(object) = thread::facade(env, store, handle.serial()) {
@@ -73,9 +80,7 @@ pub fn put(handle: u32, type_code: u8, len: f64, name: Option<String>, replace: 
     let h = thread::mailbox().with_staged(len.saturating_mul(dtype.width()), |bytes| {
         thread::store_for_new(handle, |s| s.put(dtype, len, bytes, name.as_deref(), replace))
     })??;
-    let facts = h.facts();
-    let token = thread::add(handle, Vector::Object(h));
-    post_facts(token, &facts, false);
+    post_new(handle, h, false);
     Ok(())
 }
 
@@ -128,9 +133,7 @@ pub fn reserve(handle: u32, type_code: u8, len: f64, zero: bool) -> Result<()> {
         let h = s.reserve(dtype, len, zero)?;
         Ok((h, is_pressed(s)))
     })?;
-    let facts = h.facts();
-    let token = thread::add(handle, Vector::Object(h));
-    post_facts(token, &facts, pressure);
+    post_new(handle, h, pressure);
     Ok(())
 }
 
