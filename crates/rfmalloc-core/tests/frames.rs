@@ -128,6 +128,19 @@ fn a_column_that_stands_twice_ends_once() {
     });
 }
 
+/// A column that was given the name of its frame was destroyed with the frame, as one that has no name.
+#[test]
+fn a_column_that_takes_the_name_of_its_frame_outlives_it() {
+    both(|store| {
+        let [mut heir, other] = [1, 2].map(|seed| create(store, None, seed, 5));
+        let f = kept(store, Some("f"), &[&other, &heir, &heir]);
+        store.commit(&mut heir, Some("f"), true).unwrap();
+        assert_eq!([&f, &other, &heir].map(lives), [false, false, true]);
+        assert_eq!(store.open_name("f").unwrap().unwrap().serial(), heir.serial());
+        assert_whole(store);
+    });
+}
+
 #[test]
 fn replacing_a_frame_ends_the_columns_it_had_and_leaves_those_of_the_new_one() {
     both(|store| {

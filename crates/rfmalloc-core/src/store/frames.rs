@@ -145,6 +145,16 @@ pub(super) enum Column {
     Open(u32, u64),
 }
 
+impl Column {
+    pub(super) fn is_record(self, idx: u32) -> bool {
+        matches!(self, Self::Record((of, _)) if of == idx)
+    }
+
+    pub(super) fn is_open(self, key: u32) -> bool {
+        matches!(self, Self::Open(of, _) if of == key)
+    }
+}
+
 impl Inner {
     /// The columns that end with this object, if it is a frame; see [`Store::destroy_frame`].
     pub(super) fn columns_of(&self, frame: Column, named: bool) -> Result<Vec<Column>> {

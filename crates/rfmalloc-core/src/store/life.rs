@@ -444,7 +444,9 @@ impl Inner {
                     // What a list or frame holds only loses the name.
                     self.objects.unname(other);
                 } else {
-                    let columns = self.columns_of(Column::Open(other, 0), false)?;
+                    let mut columns = self.columns_of(Column::Open(other, 0), false)?;
+                    // A column that takes its frame's name has one of its own.
+                    columns.retain(|column| !column.is_open(handle.key));
                     self.check_columns(&columns)?;
                     self.kill(other, payload)?;
                     self.end_columns(sh, columns, false)?;

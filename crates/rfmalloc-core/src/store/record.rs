@@ -381,6 +381,11 @@ impl Inner {
             }
             None => None,
         };
+        let replaced = replaced.map(|old| Replaced {
+            // A column that takes its frame's name has one of its own.
+            columns: old.columns.into_iter().filter(|column| !column.is_record(idx)).collect(),
+            ..old
+        });
         let replaces = replaced.as_ref().filter(|r| r.dies).map(|r| r.key);
         self.change_name(sh, idx, name.map(|n| (n, replaces)))?;
         if sh.is_full() {
