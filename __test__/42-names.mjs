@@ -360,6 +360,20 @@ test('names of an array with one extent are its dimnames, as in R', t => {
   t.is(A.setNames(null).dimnames, null)
 })
 
+/** A part of an array with one extent had no names, while the array itself had. And names for no elements were a part, unlike R's. */
+test('a part of an array with one extent has its part of the names; no elements have none', t => {
+  const store = freshStore(t)
+  const x = store.array('integer', [3], { values: [1, 2, 3], dimnames: [ABC] })
+  t.deepEqual(x.subarray(1).names.toArray(), ABC.slice(1))
+  t.deepEqual(x.subarray().names.toArray(), ABC)
+  t.deepEqual(x.subarray(1).subarray(1).names.toArray(), ABC.slice(2))
+  t.deepEqual(x.slice(1).names.toArray(), ABC.slice(1))
+  x.names.set(1, 'now')
+  t.is(x.subarray(1).names.get(0), 'now')
+  const empty = store.array('integer', [0]).setNames([])
+  t.deepEqual([empty.names, empty.dimnames], [null, null])
+})
+
 test('a matrix of text: column, row, transpose', t => {
   const store = freshStore(t)
   const long = 'much longer than twelve bytes'

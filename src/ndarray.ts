@@ -7,7 +7,7 @@ import { elementAt, select, STYLE } from './brackets.js'
 import { KIND } from './dtype.js'
 import { fail, show } from './errors.js'
 import type { Handle } from './handle.js'
-import { applyExtras, checkDimnames, dimnamesOf, NAMES } from './labels.js'
+import { ALONG, applyExtras, checkDimnames, dimnamesOf, NAMES } from './labels.js'
 import { checkFlag, checkKeys } from './options.js'
 import type {
   AsyncOptions,
@@ -150,7 +150,9 @@ export class NdArray<T extends Type = Type> extends Vector<T> {
     this.#handle.check()
     const { from, to } = relativeRange(start, end, this.length, 'subarray')
     const first = this.#start + from
-    const labels = { role: NAMES, start: first }
+    // R: the names of an array with one extent are those along it.
+    const isAlong = this.dim.length === 1 && !this.#handle.attributes.names
+    const labels = { role: isAlong ? ALONG : NAMES, start: first }
     return makeSubarray(this.#handle, first, to - from, labels) as Vector<Type> as Vector<T>
   }
 }

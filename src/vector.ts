@@ -509,7 +509,9 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
     const given = checkNames(names, this.#length, this.#handle.space, 'setNames')
     // R: the names of an array with one extent are its dimnames.
     const isAlong = this.#handle.attributes.dim?.length === 1
-    applyExtras(this.#handle, store, isAlong ? { dimnames: given && [given] } : { names: given })
+    // And names for no elements along an extent are none.
+    const along = given !== null && given.length > 0 ? [given] : null
+    applyExtras(this.#handle, store, isAlong ? { dimnames: along } : { names: given })
     return this
   }
 
