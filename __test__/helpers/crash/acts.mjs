@@ -6,6 +6,7 @@
 
 import fs from 'node:fs'
 import { content, random, TYPES } from '../bytes.mjs'
+import { richActs } from './rich.mjs'
 
 export const SHARED = ['shared-0', 'shared-1', 'shared-2']
 const MOST = 20 // objects kept per thread
@@ -56,6 +57,7 @@ export function actor({ fm, open, file, thread, seed, log, unnamed }) {
   const mine = `t${thread}-`
   const named = new Map()
   const nameless = []
+  const rich = richActs({ rng, thread, seed })
   let store
   let refs = unnamed
   let n = 0
@@ -66,6 +68,7 @@ export function actor({ fm, open, file, thread, seed, log, unnamed }) {
     store = open()
     named.clear()
     for (const name of store.keys()) if (name.startsWith(mine)) named.set(name, store.getVector(name))
+    rich.reopened(store)
     nameless.splice(0, Infinity, ...refs.map(ref => fm.openRef(ref, { path: file })))
   }
 
@@ -260,13 +263,14 @@ export function actor({ fm, open, file, thread, seed, log, unnamed }) {
       return [{ act: 'sync' }, () => void v.sync().catch(() => {})]
     },
     syncLater: () => [{ act: 'sync' }, () => void store.sync().catch(() => {})],
+    ...rich.acts,
   }
   const bag =
-    'create create create createUnnamed keepCopy name rename steal replace replace replaceShared fill set write write seal'.split(
+    'create create create createUnnamed keepCopy name rename steal replace replace replaceShared fill set write write seal makeRich makeRich changeRich'.split(
       ' ',
     )
   const ends =
-    'destroyNamed destroyNamed destroyNameless replace replaceShared sync syncLater syncOne compact compactLater'.split(
+    'destroyNamed destroyNamed destroyNameless replace replaceShared sync syncLater syncOne compact compactLater destroyRich makeRich'.split(
       ' ',
     )
 

@@ -7,6 +7,7 @@ import { bytesOf } from '../bytes.mjs'
 import { codeOf } from '../waiting.mjs'
 import { SHARED } from './acts.mjs'
 import { cloneModel, inPlace, made, readLog, replay, written } from './model.mjs'
+import { checkRich, isRich } from './rich-check.mjs'
 
 const WORD = { logical: 4, integer: 4, numeric: 8, complex: 8, raw: 1 } // what the machine stores in one piece
 
@@ -46,7 +47,7 @@ export function check({ file, before, logs, readOnly }) {
   const steals = new Map()
   const sealing = new Set()
   ends.forEach(({ flying: act }, thread) => {
-    if (act === null) return
+    if (act === null || isRich(act)) return
     if (act.act === 'destroy') gone.add(act.generation)
     if (act.act === 'seal') sealing.add(act.generation)
     if (act.act === 'name') names.set(act.generation, act.name)
@@ -140,6 +141,8 @@ export function check({ file, before, logs, readOnly }) {
         if (v !== undefined) entry.sealed = v.sealed
       }
     }
+
+    checkRich({ store, model, seen, flying: flying.filter(isRich), problems })
 
     // Objects in flight: whole, or not there.
     const sharedRows = new Map(SHARED.map(name => [name, []]))

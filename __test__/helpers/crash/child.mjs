@@ -148,9 +148,10 @@ const ENDINGS = {
   kill: forEver,
   early: forEver,
   signal: forEver,
-  /** Every act acknowledged; with `lie` the last of this kind was not done. */
+  /** Every act acknowledged, then `rich` objects with parts; with `lie` the last of this kind was not done. */
   limit(me) {
     for (let i = 0; i < death.acts; i++) told(me.step)
+    for (let i = 0; i < (death.rich ?? 0); i++) told(() => me.step('makeRich'))
     if (death.lie !== undefined) me.step(death.lie, { lies: true })
     process.kill(process.pid, 'SIGKILL')
   },

@@ -4,6 +4,7 @@
 import fs from 'node:fs'
 import { bytesOf, content, TYPES } from '../bytes.mjs'
 import { filling } from './acts.mjs'
+import { isRich, replayRich } from './rich-check.mjs'
 
 /** The events of one log. The last line may be torn by the kill; then it never counted. */
 export function readLog(file) {
@@ -14,17 +15,27 @@ export function readLog(file) {
 
 /**
  * objects: generation → { thread, name, type, length, bytes, ref, loser, sealed }; shared: name → { bytes, type, generation }; highest: the highest
- * generation ever seen in the file; dead: refs of some objects that were destroyed.
+ * generation ever seen in the file; dead: refs of some objects that were destroyed; rich, strays: see rich-check.mjs.
  */
 export function emptyModel() {
-  return { objects: new Map(), shared: new Map(), extras: 0, highest: 0, dead: [] }
+  return {
+    objects: new Map(),
+    shared: new Map(),
+    extras: 0,
+    highest: 0,
+    dead: [],
+    rich: new Map(),
+    strays: new Set(),
+  }
 }
 
 export function cloneModel(model) {
   const objects = new Map()
   for (const [generation, entry] of model.objects) objects.set(generation, { ...entry })
   const { extras, highest, dead } = model
-  return { objects, shared: new Map(model.shared), extras, highest, dead: [...dead] }
+  const rich = new Map([...model.rich].map(([generation, entry]) => [generation, { ...entry }]))
+  const strays = new Set(model.strays)
+  return { objects, shared: new Map(model.shared), extras, highest, dead: [...dead], rich, strays }
 }
 
 const specBytes = e => Buffer.from(bytesOf(content(e.type, e.length, e.seed)))
@@ -94,7 +105,8 @@ export function replay({ model, before, born, thread, events, problems }) {
       born.add(event.generation)
       model.highest = Math.max(model.highest, event.generation)
     }
-    if (act.act === 'create' || act.act === 'copy' || act.act === 'replace') {
+    if (isRich(act)) replayRich(model, act, event)
+    else if (act.act === 'create' || act.act === 'copy' || act.act === 'replace') {
       const entry = made(objects, act, thread)
       if (act.act === 'replace') died(act.old)
       objects.set(event.generation, { ...entry, ref: event.ref })
