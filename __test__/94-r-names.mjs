@@ -2,6 +2,8 @@
 // exported that the table does not know.
 
 import test from 'ava'
+import { readFileSync } from 'node:fs'
+import { page, render } from '../scripts/r-table.mjs'
 import * as fm from '../dist/index.js'
 import { freshStore } from './helpers/files.mjs'
 import { BASE, camelCase, DROPPED, LATER, OURS, PACKAGE, words } from './helpers/r-functions.mjs'
@@ -78,4 +80,8 @@ test('nothing is exported that the table does not know', t => {
       .filter(name => !(name in fm)),
     [],
   )
+})
+
+test('the page for people who know R is made from this table', t => {
+  t.is(readFileSync(page, 'utf8'), render(), 'run: node scripts/r-table.mjs')
 })

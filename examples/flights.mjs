@@ -16,15 +16,15 @@ export async function countFlights() {
 }
 
 /**
- * Yields { start, end, date, delay, distance } for each row group: arrays of numbers, row `start` first. The file keeps
- * delay and distance as 64-bit integers and date in microseconds; they come out as integers and as ms since 1970.
+ * Yields { start, end, date, delay, distance, origin, destination } for each row group: arrays of numbers and of strings, row `start` first. The file
+ * keeps delay and distance as 64-bit integers and date in microseconds; they come out as integers and as ms since 1970.
  */
 export async function* readFlights() {
   const { file, metadata } = await open()
   let start = 0
   for (const group of metadata.row_groups) {
     const end = start + Number(group.num_rows)
-    const columns = { date: [], delay: [], distance: [] }
+    const columns = { date: [], delay: [], distance: [], origin: [], destination: [] }
     await parquetRead({
       file,
       metadata,
@@ -35,7 +35,10 @@ export async function* readFlights() {
       parsers: { timestampFromMicroseconds: micros => Number(micros / 1000n) },
       onChunk: ({ columnName, columnData, rowStart }) => {
         const column = columns[columnName]
-        for (let i = 0; i < columnData.length; i++) column[rowStart - start + i] = Number(columnData[i])
+        const isText = columnName === 'origin' || columnName === 'destination'
+        for (let i = 0; i < columnData.length; i++) {
+          column[rowStart - start + i] = isText ? columnData[i] : Number(columnData[i])
+        }
       },
     })
     yield { start, end, ...columns }
@@ -66,4 +69,20 @@ export async function figuresOfParquet(limit) {
   all.mean = sumOfAll / all.flights
   usual.mean = sumOfUsual / (all.flights - usual.missing)
   return { delay: all, usualDelay: usual }
+}
+
+/** Mean delay of the flights from `from`, by destination, from the Parquet file alone. */
+export async function delaysOfParquet(from) {
+  const sums = new Map()
+  for await (const { delay, origin, destination } of readFlights()) {
+    delay.forEach((minutes, i) => {
+      if (origin[i] !== from) return
+      const sum = sums.get(destination[i]) ?? { flights: 0, minutes: 0 }
+      sum.flights++
+      sum.minutes += minutes
+      sums.set(destination[i], sum)
+    })
+  }
+  const means = [...sums].map(([to, { flights, minutes }]) => ({ to, flights, delay: minutes / flights }))
+  return means.sort((a, b) => (a.to < b.to ? -1 : 1))
 }
