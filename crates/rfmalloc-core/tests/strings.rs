@@ -280,6 +280,46 @@ fn a_seal_covers_the_heap_and_a_copy_has_it() {
     }
 }
 
+/// Views and the bytes they speak of are copied one after the other: a string written in between was in the copy with its view and without
+/// its bytes.
+#[test]
+fn a_copy_made_while_strings_are_written_has_whole_strings_or_is_refused() {
+    let dir = folder();
+    let store = open(&dir.path().join("a.fm"), &booted(BOOT));
+    // Large enough that the control is asked between the pieces.
+    let v = make(&store, &vec![Some("at first a string of some length"); 200_000], Some("v"));
+    let w = make(&store, &[Some("short"); 3], Some("w"));
+    let (mut copied, mut refused) = (0, 0);
+    for round in 0..12u64 {
+        let long = "y".repeat(if round % 3 == 0 { 3 << 20 } else { 40 });
+        let to = dir.path().join(format!("{round}.fm"));
+        let mut asked = 0;
+        let done = store.compact_to(&to, &mut |_, _| {
+            asked += 1;
+            if asked % 2 == round % 2 {
+                v.set_string((asked * 7919) % 200_000, Some(&long)).unwrap();
+                w.set_string(round % 3, if round % 2 == 0 { None } else { Some(&long) }).unwrap();
+            }
+            true
+        });
+        match done {
+            Ok(done) => {
+                assert!(done);
+                copied += 1;
+                let copy = open(&to, &read_only(BOOT));
+                assert_text(&copy);
+                all(&found(&copy, "v"));
+                all(&found(&copy, "w"));
+            }
+            Err(e) => {
+                assert_eq!(e.code(), Code::Busy, "{e}");
+                refused += 1;
+            }
+        }
+    }
+    assert!(copied > 0 && refused > 0, "{copied} copied, {refused} refused");
+}
+
 // ---- threads
 
 /// Writers of several threads on the same elements, and readers of them: what is read was written, by somebody, whole.

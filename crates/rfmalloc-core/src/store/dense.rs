@@ -20,6 +20,7 @@ use crate::format::{Extent, FILE_UNIT, HEADER_BYTES, PAGE_ALIGN};
 use crate::heap::Heap;
 use crate::seam::Making;
 use crate::store::creation::CREATION_NBYTES;
+use crate::strings::view::{self, Text};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -181,11 +182,14 @@ impl Dense {
         let mut out = Writer { making, buffer: Vec::with_capacity(PIECE), at: 0 };
         let (mut done, total) = (0, self.total());
         let mut aux_bytes = Vec::new();
-        for e in &mut self.entries {
+        // Views before the bytes they speak of: a string that is written meanwhile has its bytes first.
+        let (heaps, others): (Vec<_>, Vec<_>) = self.entries.iter_mut().partition(|e| e.is_heap());
+        for e in others.into_iter().chain(heaps) {
             let mut sums = Vec::new();
+            let mut buffers = 0;
             if !e.from.aux.is_empty() {
                 read(&sh.seam.file, e.from.aux, &mut aux_bytes)?;
-                sums = e.check_aux(self.seed, &mut aux_bytes)?;
+                (sums, buffers) = e.check_aux(self.seed, &mut aux_bytes)?;
                 out.put(e.to.aux.off, &aux_bytes)?;
                 done += e.from.aux.nbytes;
             }
@@ -199,8 +203,16 @@ impl Dense {
                 let nbytes = (PIECE as u64).min(e.from.payload.nbytes - at);
                 let off = e.from.payload.off + at;
                 out.copy(&sh.seam.file, off, e.to.payload.off + at, nbytes as usize)?;
+                let start = out.buffer.len() - nbytes as usize;
+                if e.head.dtype == Dtype::Character.code() && has_views_beyond(&out.buffer[start..], buffers)
+                {
+                    return Err(Error::new(
+                        Code::Busy,
+                        "strings were written while they were copied, into space that the copy does not know of; copy again",
+                    )
+                    .with("id", e.head.id));
+                }
                 if let Some(sum) = sums.next() {
-                    let start = out.buffer.len() - nbytes as usize;
                     let elements = nbytes.min(e.nbytes().saturating_sub(at)) as usize;
                     if crc32c::crc32c(&out.buffer[start..start + elements]).to_le_bytes() != *sum {
                         return Err(e.damaged("the elements differ from the seal's checksums", off));
@@ -270,9 +282,14 @@ impl Entry {
         Error::corrupt(format!("record {}: {what}", self.head.id), off).with("id", self.head.id)
     }
 
+    /// The bytes of a character vector's long strings.
+    fn is_heap(&self) -> bool {
+        self.head.owner().is_some() && self.head.dtype == Dtype::Raw.code()
+    }
+
     /// Attributes are copied as they are, once they have passed their checks; but a name that another object has now is left behind. The
-    /// checksums of a seal are returned: one for each [`PIECE`] of the payload.
-    fn check_aux(&mut self, seed: NameSeed, bytes: &mut Vec<u8>) -> Result<Vec<u8>> {
+    /// checksums of a seal are returned, one for each [`PIECE`] of the payload, and the number of string heaps.
+    fn check_aux(&mut self, seed: NameSeed, bytes: &mut Vec<u8>) -> Result<(Vec<u8>, usize)> {
         let Head { id, generation, .. } = self.head;
         let mut aux = Aux::decode(bytes, bytes.len() as u64, id, generation)
             .map_err(|what| self.damaged(what, self.from.aux.off))?;
@@ -292,9 +309,20 @@ impl Entry {
                 n => Extent { nbytes: n as u64, ..self.to.aux },
             };
         }
+        let buffers = aux.heap.len();
         self.word.tag = aux.naming.map_or(0, |n| word::name_tag(word::name_hash(seed, &n.name)));
-        Ok(checksums)
+        Ok((checksums, buffers))
     }
+}
+
+/// Whether one of these views speaks of a buffer from this number on; NA's is the first.
+fn has_views_beyond(views: &[u8], buffers: usize) -> bool {
+    let is_beyond = |v: &view::View| match view::decode(v) {
+        Ok(Text::Long(long)) => long.buffer as usize >= buffers,
+        Ok(Text::Na) => buffers == 0,
+        _ => false,
+    };
+    views.as_chunks::<16>().0.iter().any(is_beyond)
 }
 
 fn read(file: &File, e: Extent, out: &mut Vec<u8>) -> Result<()> {
