@@ -376,6 +376,17 @@ both('what filter and select make goes with the last hold on it', async (t, stor
   t.is(kept.columns.b.state, 'committed')
 })
 
+/** A frame all of whose columns were replaced by shorter ones had their rows, and lost its own; with row names it was refused. */
+both('with keeps the rows, also where it replaces every column by one value', (t, store) => {
+  const df = store.dataFrame({ a: [1, 2, 3] })
+  const next = df.with({ a: ['x'] })
+  t.is(next.nrow, 3)
+  t.deepEqual(next.column('a').toArray(), ['x', 'x', 'x'])
+  const named = store.dataFrame({ a: [1, 2] }, { rowNames: ['r', 's'] }).with({ a: [7] })
+  t.deepEqual(named.column('a').toArray(), [7, 7])
+  t.deepEqual(named.rowNames.toArray(), ['r', 's'])
+})
+
 both('with refuses what does not fit the rows', (t, store) => {
   const df = people(store)
   for (const column of [[1, 2], [], [1, 2, 3, 4, 5, 6], store.vector('integer', 2)])

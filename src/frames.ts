@@ -29,19 +29,23 @@ export type Entry = readonly [name: string, column: unknown]
 
 // ---- one call
 
-/** A frame of these columns where the place says. `foreign`: columns that are copied into its store. */
+/**
+ * A frame of these columns where the place says. `foreign`: columns that are copied into its store; `fixed`: its rows, where they do not
+ * follow from the columns.
+ */
 export function assembleFrame(
   place: Place,
   entries: readonly Entry[],
   rowNames: readonly (string | null)[] | null,
   operation: string,
   foreign: ReadonlySet<unknown> = new Set(),
+  fixed?: number,
 ): DataFrame {
   const names = entries.map(([name]) => name)
   checkTexts(names)
   if (rowNames !== null) checkTexts(rowNames)
   const lens = entries.map(([name, column]) => lengthOf(name, column, operation))
-  const rows = native.frameRows(lens, rowNames?.length ?? -1)
+  const rows = fixed ?? native.frameRows(lens, rowNames?.length ?? -1)
   const notes: Notes = { mask: 0 }
   const made: Handle[] = []
   try {
@@ -234,7 +238,8 @@ export function withColumns(frame: DataFrame, columns: unknown, o: ResultOptions
     const at = entries.findIndex(([known]) => known === name)
     entries[at < 0 ? entries.length : at] = [name, column]
   }
-  return assembleFrame(place, entries, rowNamesOf(frame), 'with', foreign)
+  const rows = frame.ncol > 0 ? frame.nrow : undefined
+  return assembleFrame(place, entries, rowNamesOf(frame), 'with', foreign, rows)
 }
 
 /** A frame whose columns have these types: TYPE where one is missing or of another type. */
