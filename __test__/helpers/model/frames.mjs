@@ -101,6 +101,21 @@ function pick(w) {
   derived(w, x, { columns, made: [] }, node, null)
 }
 
+/** A copy of some rows: where the mask is true. */
+function filter(w) {
+  const node = frame(w)
+  const mask = elements(w.rng, 'logical', node.nrow)
+  const chosen = mask.flatMap((bit, i) => (bit === true ? [i] : []))
+  const x = node.x.filter(mask)
+  const given = node.columns.map(([name, { type, values }]) => [
+    name,
+    { type, values: chosen.map(i => values[i]) },
+  ])
+  const rowNames = node.rowNames && chosen.map(i => node.rowNames[i])
+  const { columns } = columnsOf(w, x, given)
+  derived(w, x, { columns, made: [] }, { nrow: chosen.length, rowNames }, null)
+}
+
 function rows(w) {
   const node = frame(w, n => n.nrow > 0)
   const i = w.rng.below(node.nrow)
@@ -124,4 +139,4 @@ function writeColumn(w) {
   column.values[i] = value
 }
 
-export const frameActs = { frame: create, widen, pick, rows, writeColumn }
+export const frameActs = { frame: create, widen, pick, filter, rows, writeColumn }

@@ -11,10 +11,11 @@ import { listActs } from './lists.mjs'
 import { look } from './look.mjs'
 import { expected, Nodes } from './nodes.mjs'
 import { shapeActs } from './shapes.mjs'
+import { subscriptActs } from './subscripts.mjs'
 import { vectorActs } from './vectors.mjs'
 import { Nothing, World } from './world.mjs'
 
-const ACTS = { ...vectorActs, ...shapeActs, ...lifeActs, ...listActs, ...frameActs }
+const ACTS = { ...vectorActs, ...shapeActs, ...lifeActs, ...listActs, ...frameActs, ...subscriptActs }
 const KINDS = Object.keys(ACTS)
 /** Acts that make and end objects come more often than the mere count of kinds. */
 const OFTEN = ['create', 'list', 'frame', 'destroy', 'destroy', 'deleteNamed']
