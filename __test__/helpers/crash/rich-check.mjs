@@ -25,6 +25,12 @@ export function replayRich(model, act, event) {
   }
 }
 
+/** Rows of the frames that were being made, or were about to end: how long their columns are. */
+function rowsInFlight(model, flying) {
+  const ending = flying.map(act => model.rich.get(act.old ?? act.generation)?.content.rowNames?.length)
+  return new Set([...ending, ...flying.filter(act => act.kind === 'frame').map(act => act.length)])
+}
+
 /**
  * Compares `model.rich` with the store, and takes the rows that belong to it out of `seen` (generation → row). `flying`: the acts in
  * flight of this kind.
@@ -38,6 +44,7 @@ export function checkRich({ store, model, seen, flying, problems }) {
     return content
   }
 
+  const lengths = rowsInFlight(model, flying)
   for (const [generation, entry] of model.rich) {
     const what = `generation ${generation} (${entry.name}, ${entry.content.kind})`
     const row = seen.get(generation)
@@ -81,9 +88,8 @@ export function checkRich({ store, model, seen, flying, problems }) {
     model.rich.set(row.generation, { name: row.name, content: richContent(act), ref })
   }
 
-  const mayStray = flying.some(act => act.kind === 'frame' || act.act === 'endRich' || act.old !== undefined)
   for (const row of [...seen.values()]) {
-    if (!mayStray || row.name !== null || !COLUMN_TYPES.has(row.type)) continue
+    if (row.name !== null || !COLUMN_TYPES.has(row.type) || !lengths.has(row.length)) continue
     model.strays.add(row.generation)
     seen.delete(row.generation)
   }
