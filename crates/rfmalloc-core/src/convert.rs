@@ -1,15 +1,18 @@
 //! Element conversion, as R's `as.logical`, `as.integer`, `as.numeric`, `as.complex`, `as.raw` do it (behaviours 12.1, 12.3, 12.5,
 //! 12.6), and the exactness test of `set` and `write`. Character, both ways, is in `text`.
 //!
-//! Works on blocks of private bytes. Warnings are collected as a set: R warns once per call and kind. The loops are compiled once per
-//! layout of the source, so that no element asks what it is.
+//! Works on private bytes; `blocks` leads the memory of vectors through them. Warnings are collected as a set: R warns once per call and
+//! kind. The loops are compiled once per layout of the source, so that no element asks what it is.
 
+mod blocks;
 mod text;
 
+pub(crate) use blocks::convert_span;
 pub(crate) use text::{each_text, from_text};
 
 use crate::dtype::Dtype;
 use crate::na::{NA_INT, is_na, na_real};
+use crate::region::Elems;
 use std::ops::BitOrAssign;
 
 /// How source bytes are laid out: the kinds of JavaScript's typed arrays, and complex pairs. `I32` has R's NA; the others have none,
@@ -152,9 +155,9 @@ fn real(x: f64) -> Value {
 }
 
 /// Converts every element of `input` into `out`; both hold the same number of elements.
-pub(crate) fn convert(source: Source, input: &[u8], dtype: Dtype, out: &mut [u8]) -> Warnings {
+fn convert(source: Source, input: &[u8], dtype: Dtype, out: &mut [u8]) -> Warnings {
     match (source, dtype) {
-        (Source::F64, Dtype::Integer) => return reals_to_integers(input, out),
+        (Source::F64, Dtype::Integer) => return blocks::reals_to_integers(Elems::of_bytes(input), out),
         (Source::F64, Dtype::Logical) => return reals_to_logicals(input, out),
         _ => {}
     }
@@ -203,21 +206,6 @@ fn convert_from(
         _ => {}
     }
     w
-}
-
-/// `to_integer` of numbers, without a branch: what fits is truncated, the rest becomes NA, and whether a number was lost is told at
-/// the end.
-fn reals_to_integers(input: &[u8], out: &mut [u8]) -> Warnings {
-    let mut lost = 0_u64;
-    for (i, o) in input.chunks_exact(8).zip(out.chunks_exact_mut(4)) {
-        let x = f64::from_le_bytes(first(i));
-        let fits = x < 2_147_483_648.0 && x > -2_147_483_648.0;
-        lost |= u64::from(!fits) & u64::from(!x.is_nan());
-        // −2147483648 is NA's pattern.
-        let x = if fits { x } else { -2_147_483_648.0 };
-        o.copy_from_slice(&(x as i32).to_le_bytes());
-    }
-    if lost == 0 { Warnings::default() } else { Warnings::INTEGER_RANGE }
 }
 
 /// `to_logical` of numbers, without a branch.

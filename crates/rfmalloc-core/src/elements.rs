@@ -211,18 +211,7 @@ impl Vector {
         if self.dtype() == src.dtype() {
             dst.copy_from(source);
         } else {
-            let kind = Source::of(src.dtype());
-            let (mut input, mut output) =
-                (vec![0u8; (sw * BLOCK) as usize], vec![0u8; (dw * BLOCK) as usize]);
-            let mut at = 0;
-            while at < n {
-                let m = (n - at).min(BLOCK);
-                let (i, o) = (&mut input[..(m * sw) as usize], &mut output[..(m * dw) as usize]);
-                source.read(at * sw, i);
-                warnings |= convert::convert(kind, i, self.dtype(), o);
-                dst.write(at * dw, o);
-                at += m;
-            }
+            warnings |= convert::convert_span(Source::of(src.dtype()), source, self.dtype(), dst);
         }
         to.wrote(start * dw, n * dw);
         from.check(src_start * sw, n * sw)?;
@@ -271,13 +260,7 @@ impl Vector {
                     .with("index", i));
                 }
             }
-            let mut output = vec![0u8; (dw * BLOCK) as usize];
-            blocks(bytes, sw, |at, block| {
-                let o = &mut output[..block.len() / sw as usize * dw as usize];
-                warnings |= convert::convert(source, block, dtype, o);
-                span.write(at * dw, o);
-                None::<()>
-            });
+            warnings |= convert::convert_span(source, bytes, dtype, span);
         }
         guard.wrote(start * dw, n * dw);
         guard.check(start * dw, n * dw)?;

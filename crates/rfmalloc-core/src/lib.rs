@@ -7,7 +7,7 @@
 //! - `resolve`: which version of a record counts;
 //! - `seam`: the way to the disk; `heap`: the free-space map (C); `catalog`, `names`: the file's index in memory;
 //! - `store`: one open store: open, begin, change, sync, close, verify; `registry`: one per file and process;
-//! - `text`, `convert`, `mapped`, `elements`: whole-vector work;
+//! - `text`, `convert`, `mapped`, `elements`: whole-vector work; `convert` has one kernel do its longest loop;
 //! - `subscript`, `select`, `assign`, `combine`: R's brackets and `c`, over raw element memory; nothing of stores;
 //! - `kernels`: arithmetic on private blocks; `program`: the block instruction set; `executor`: chunks, threads, cancellation;
 //!   `compute`: R's operations, over raw element memory like these;

@@ -3,7 +3,7 @@
 //! - [`simd`]: the one place that chooses an instruction set;
 //! - [`missing`]: the one place that says what NA and NaN become;
 //! - `apply`: a function of elements over blocks; `arith`, `compare`, `logic`, `complex`: operators; `math`: functions;
-//! - `exact`: error-free sums and products; `sum`, `prod`, `extremum`, `truth`, `spread`: summaries; `scan`: cumulatives; `simd_product`: products by a crate.
+//! - `exact`: error-free sums and products; `sum`, `prod`, `extremum`, `truth`, `spread`: summaries; `scan`: cumulatives; `truncate`: numbers made integers; `simd_product`: products by a crate.
 //!
 //! Kernels are plain loops for the autovectoriser, without fused multiply-add and with a fixed number of lanes, so every instruction set gives
 //! the same bits. May touch: `na`, `convert::Warnings`.
@@ -42,6 +42,7 @@ pub(crate) mod simd;
 pub(crate) mod simd_product;
 pub(crate) mod spread;
 pub(crate) mod sum;
+pub(crate) mod truncate;
 pub(crate) mod truth;
 
 /// Elements of a block: 16 KiB of doubles, so that an instruction's operands and result stay in the first-level cache.

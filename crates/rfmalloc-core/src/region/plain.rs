@@ -79,6 +79,13 @@ impl<'e, T: Plain> From<&'e mut [T]> for Elems<'e, T> {
     }
 }
 
+impl<'e, T: Plain> Elems<'e, T> {
+    /// The whole elements that private bytes hold.
+    pub(crate) fn of_bytes(bytes: &'e [u8]) -> Self {
+        Self { ptr: bytes.as_ptr().cast(), len: bytes.len() / size_of::<T>(), life: PhantomData }
+    }
+}
+
 impl<T: Plain> Elems<'_, T> {
     /// How many.
     pub(crate) fn len(self) -> usize {
