@@ -1,9 +1,9 @@
 /**
  * A run of elements as get and set see it: typed arrays over some buffer, with NA handled. A lane over store memory is private: its
  * arrays are never handed out. One class with a switch rather than one class per type, so that the hot calls stay monomorphic
- * (about 3 ns an element; a native call costs 20 to 90).
+ * (about 3 ns an element; a native call costs 20 to 90). One over strings has their views as words: see `inline-text`.
  */
-import { COMPLEX, INTEGER, LOGICAL, NUMERIC } from './dtype.js'
+import { CHARACTER, COMPLEX, INTEGER, LOGICAL, NUMERIC } from './dtype.js'
 import { INT_NA, NA_LOW, writeNa } from './na.js'
 import type { Encoded } from './scalar.js'
 import type { Complex, Scalar } from './types.js'
@@ -43,6 +43,7 @@ export class Lane {
     if (code === NUMERIC) this.f64 = new Float64Array(buffer, byteOffset, count)
     else if (code === COMPLEX) this.f64 = new Float64Array(buffer, byteOffset, 2 * count)
     else if (code === INTEGER || code === LOGICAL) this.i32 = new Int32Array(buffer, byteOffset, count)
+    else if (code === CHARACTER) this.i32 = new Int32Array(buffer, byteOffset, 4 * count)
     else this.u8 = new Uint8Array(buffer, byteOffset, count)
   }
 

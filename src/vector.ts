@@ -19,6 +19,7 @@ import { CHARACTER, checkFixed, parseType } from './dtype.js'
 import { fail, show } from './errors.js'
 import { Handle, TEMPORARY_ID, type State } from './handle.js'
 import { placeResult } from './home.js'
+import { inlineText } from './inline-text.js'
 import { inspectVector, summarize } from './inspect.js'
 import { applyExtras, checkNames, namesOf, type Extras } from './labels.js'
 import type { Lane } from './lane.js'
@@ -112,8 +113,10 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   readonly #start: number
   readonly #length: number
   readonly #labels: LabelPlace | undefined
-  /** The lane of the last access. */
+  /** The lane of the last access; never one of strings. */
   #lane: Lane | undefined
+  /** The lane of the last access to a string. */
+  #textLane: Lane | undefined
   /** All lanes of a vector longer than one. */
   #lanes: Lane[] | undefined
 
@@ -126,6 +129,7 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
     this.#length = length
     this.#labels = labels
     this.#lane = undefined
+    this.#textLane = undefined
     this.#lanes = undefined
   }
 
@@ -229,13 +233,18 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
     const i = isByMeaning(given) ? elementAt(this as Vector, [given], 'get') : given
     this.#checkIndex(i)
     if (this.#handle.dtype.code === CHARACTER) return this.#text(i) as Scalar<T>
-    const lane = this.#laneOf(i)
+    const lane = (this.#lane = this.#laneOf(i))
     const value = lane.read(i - lane.first) as Scalar<T>
     this.#handle.checkWhole(this.#start + i, 1, false)
     return value
   }
 
   #text(i: number): string | null {
+    let lane = this.#textLane
+    if (lane === undefined || lane.stamp !== this.#handle.cellValue || (i - lane.first) >>> 0 >= lane.count)
+      lane = this.#textLane = this.#laneOf(i)
+    const text = inlineText(lane.i32, i - lane.first)
+    if (text !== undefined && this.#handle.isSoundAt(lane.stamp)) return text
     return native.textGet(this.#handle.token, this.#start + i) ?? null
   }
 
@@ -287,7 +296,7 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
     }
     const encoded = exact(this.#handle.dtype.code, value, i)
     this.#handle.checkWritable()
-    const lane = this.#laneOf(i)
+    const lane = (this.#lane = this.#laneOf(i))
     this.#handle.checkWhole(this.#start + i, 1, true)
     lane.write(i - lane.first, encoded)
     this.#handle.checkWhole(this.#start + i, 1, true)
@@ -305,7 +314,7 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
     })
   }
 
-  /** Makes the lane that holds `i` current. */
+  /** The lane that holds `i`. */
   #laneOf(i: number): Lane {
     const handle = this.#handle
     const { span } = handle
@@ -316,7 +325,6 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
       lane = handle.lane(this.#start + first, Math.min(span, this.#length - first), first)
       if (this.#length > span) (this.#lanes ??= [])[number] = lane
     }
-    this.#lane = lane
     return lane
   }
 
