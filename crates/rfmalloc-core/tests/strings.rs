@@ -416,7 +416,13 @@ fn every_flipped_bit_is_an_error_or_harmless() {
             let store = open(&path, &read_only(BOOT));
             let v = found(&store, "v");
             for (i, text) in (0..).zip(&items) {
-                match v.string(i) {
+                let (read, hashed) = (v.string(i), v.hash_strings(i, &mut [0]));
+                assert_eq!(
+                    hashed.err().map(|e| e.code()),
+                    read.as_ref().err().map(rfmalloc_core::Error::code),
+                    "bit {bit} of {part}"
+                );
+                match read {
                     Ok(s) => {
                         // A bit of a text is the text's: no checksum stands over what may be written in place.
                         let is_text =
@@ -494,6 +500,39 @@ fn comparison_is_that_of_the_bytes_and_of_na_none() {
     let short = Vector::Object(store.reserve(Dtype::Logical, 1, true).unwrap());
     assert_code(v.compare_strings(Compare::Eq, (0, n), TextOperand::One(None), &short), Code::Length);
     v.compare_strings(Compare::Eq, (0, 0), TextOperand::One(None), &make_empty(&store)).unwrap();
+}
+
+/// Equal text has one hash, wherever it stands and in whatever vector; different texts, and NA beside its own name and bytes, have others.
+#[test]
+fn equal_text_has_one_hash_and_na_its_own() {
+    let dir = folder();
+    let store = open(&dir.path().join("a.fm"), &booted(BOOT));
+    let other = open(&dir.path().join("b.fm"), &booted(BOOT));
+    let mut items = kinds();
+    items.extend((0..3000).map(|i| Some(format!("{i:0width$}", width = 1 + i % 30))));
+    items.push(Some("\0".to_owned()));
+    let hashes = |v: &Vector, start: u64, n: usize| {
+        let mut out = vec![0; n];
+        v.hash_strings(start, &mut out).unwrap();
+        out
+    };
+    let v = make(&store, &borrowed(&items), Some("v"));
+    let mine = hashes(&v, 0, items.len());
+    // The same texts backwards, twice, in another file: other places in another heap.
+    let twice: Vec<_> = items.iter().rev().chain(items.iter().rev()).cloned().collect();
+    let w = make(&other, &borrowed(&twice), Some("w"));
+    let mut theirs = hashes(&w, 0, twice.len());
+    assert_eq!(hashes(&w, 2040, 20), theirs[2040..2060]);
+    theirs.reverse();
+    assert_eq!(theirs[..items.len()], mine);
+    assert_eq!(theirs[items.len()..], mine);
+    let distinct: std::collections::HashSet<_> = items.iter().collect();
+    let found: std::collections::HashSet<_> = mine.iter().collect();
+    assert_eq!(found.len(), distinct.len(), "two of some thousand texts share a hash of 64 bits");
+    v.hash_strings(v.len(), &mut []).unwrap();
+    assert_code(v.hash_strings(1, &mut vec![0; items.len()]), Code::OutOfBounds);
+    let numbers = Vector::Object(store.reserve(Dtype::Numeric, 1, true).unwrap());
+    assert_code(numbers.hash_strings(0, &mut [0]), Code::Type);
 }
 
 fn make_empty(store: &Store) -> Vector {

@@ -6,7 +6,8 @@
 //! | `list` | many strings in private memory |
 //! | `access` | reading and writing ranges of a vector |
 //! | `compare` | equality and order |
-//! | `positions` | the same element by element |
+//! | `hash` | a hash of each string |
+//! | `positions` | reading and writing single elements |
 //! | `ranges` | fill, copy, compare for identity |
 //!
 //! The heap itself (which buffers there are, where the next string goes) is `store/heaps.rs`. The order of every write: the bytes of long
@@ -16,6 +17,7 @@
 
 mod access;
 mod compare;
+mod hash;
 mod list;
 mod positions;
 mod ranges;
