@@ -103,6 +103,87 @@ const tasks = {
     await db.close()
   },
 
+  /** Appends the same strings to apache-arrow's builder of Utf8, and reads the vector in bulk and one by one. In memory only. */
+  async stringsArrow({ n, bytes }) {
+    const { makeBuilder, Utf8 } = await import('apache-arrow')
+    const texts = textsOf(n, bytes)
+    let v
+    const write = time(() => {
+      const builder = makeBuilder({ type: new Utf8(), nullValues: [null] })
+      for (const text of texts) builder.append(text)
+      v = builder.finish().toVector()
+    })
+    let copy
+    const read = time(() => (copy = v.toJSON()))
+    if (copy.some((text, i) => text !== texts[i])) throw new Error('read something else')
+    const get = time(() => {
+      for (let i = 0; i < n; i++) if (v.get(i).length !== bytes) throw new Error(`read ${v.get(i)}`)
+    })
+    print({ write, read, get, peak: peakMiB() })
+  },
+
+  /** Makes a frame of the 3 million flights; filters it by a mask that a loop makes of numbers, and by one of a comparison of texts. */
+  async framesFmalloc({ file }) {
+    const { openFmalloc } = await import('rfmalloc')
+    const { readFlights } = await import('../examples/flights.mjs')
+    const store = openFmalloc(file, { syncEvery: false })
+    const columns = { date: [], delay: [], distance: [], origin: [], destination: [] }
+    for await (const group of readFlights())
+      for (const [name, column] of Object.entries(columns)) for (const x of group[name]) column.push(x)
+    const types = { date: 'numeric', delay: 'integer', distance: 'integer', origin: 'character' }
+    const vectors = Object.entries(columns).map(([name, values]) => [
+      name,
+      store.vector(types[name] ?? 'character', values, { name }),
+    ])
+    const flights = store.dataFrame(Object.fromEntries(vectors), { name: 'flights' })
+    const measure = mask => {
+      const samples = []
+      let rows = 0
+      for (let run = -1; run < 5; run++) {
+        let found
+        let where
+        const ms = time(() => {
+          where = mask()
+          found = flights.filter(where)
+        })
+        rows = found.nrow
+        found.destroy()
+        where.destroy({ unsafe: true })
+        if (run >= 0) samples.push(ms)
+      }
+      return { ms: median(samples), rows }
+    }
+    const delay = flights.column('delay').view()
+    const late = measure(() => {
+      const mask = store.vector('logical', delay.length)
+      const bits = mask.view()
+      for (let i = 0; i < delay.length; i++) bits[i] = delay[i] > 60 ? 1 : 0
+      return mask
+    })
+    const from = measure(() => flights.column('origin').eq('ATL'))
+    print({ late: late.ms, lateRows: late.rows, from: from.ms, fromRows: from.rows, peak: peakMiB() })
+    store.close()
+  },
+
+  /** The same with Polars, installed below `home`; its columns have the types that it reads from the file. */
+  async framesPolars({ home, parquet }) {
+    const { createRequire } = await import('node:module')
+    const pl = createRequire(`${home}/`)('nodejs-polars')
+    const flights = pl.readParquet(parquet)
+    const measure = condition => {
+      const samples = []
+      let rows = 0
+      for (let run = -1; run < 5; run++) {
+        const ms = time(() => (rows = flights.filter(condition()).height))
+        if (run >= 0) samples.push(ms)
+      }
+      return { ms: median(samples), rows }
+    }
+    const late = measure(() => pl.col('delay').gt(60))
+    const from = measure(() => pl.col('origin').eq(pl.lit('ATL')))
+    print({ late: late.ms, lateRows: late.rows, from: from.ms, fromRows: from.rows, peak: peakMiB() })
+  },
+
   async openFmalloc({ file, n, kill }) {
     const { openFmalloc } = await import('rfmalloc')
     const work = () => {

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compact } from './compact.mjs'
 import { create } from './create.mjs'
+import { frames } from './frames.mjs'
 import { machine } from './machine.mjs'
 import { native } from './native.mjs'
 import { open } from './open.mjs'
@@ -14,7 +15,7 @@ import { strings } from './strings.mjs'
 import { subscripts } from './subscripts.mjs'
 import { viewLoop } from './view-loop.mjs'
 
-const benches = { 'view-loop': viewLoop, create, open, native, compact, strings, subscripts }
+const benches = { 'view-loop': viewLoop, create, open, native, compact, strings, subscripts, frames }
 
 const words = process.argv.slice(2)
 const write = words.includes('--write')
