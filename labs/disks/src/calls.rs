@@ -60,6 +60,7 @@ fn run(board: &'static Board, root: &Path, scene: Scene, plans: &[Plan]) -> Vec<
         may_leak_maps: plans.iter().any(|p| p.call == Call::Unmap),
         may_leave_litter: plans.iter().any(|p| p.call == Call::Unlink),
         keeps_failing: false,
+        may_exist: plans.iter().any(|p| p.call == Call::Link && p.errno == libc::EEXIST),
     };
     in_child(LIMIT, move || {
         if let Err(e) = inject::install() {

@@ -135,9 +135,9 @@ impl Call {
             Self::Advise => &[EAGAIN, EIO, ENOMEM],
             Self::AdviseFile => &[EIO],
             Self::Link => &[EIO, ENOENT, EPERM, EEXIST, ENOSPC, EDQUOT, EXDEV, EINTR],
-            Self::Unlink => &[EIO, EACCES, EINTR],
+            // Never EINTR: no system interrupts an unlink, and nothing tries one again.
+            Self::Unlink | Self::ReadLink => &[EIO, EACCES],
             Self::Rename => &[EIO, EEXIST, ENOSPC],
-            Self::ReadLink => &[EIO, EACCES],
             Self::StatFs | Self::ReadAt | Self::Read => &[EIO, EINTR],
             Self::WriteAt => &[EIO, ENOSPC, EDQUOT, EINTR],
         }

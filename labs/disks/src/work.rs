@@ -50,6 +50,8 @@ pub(crate) struct Expect {
     pub(crate) may_leave_litter: bool,
     /// Full disks: later acts may fail as well, so refusals are not tried again.
     pub(crate) keeps_failing: bool,
+    /// The system was made to say that a name exists.
+    pub(crate) may_exist: bool,
 }
 
 pub(crate) struct Work {
@@ -107,7 +109,8 @@ impl Work {
     /// Looks whether an error says what, where and what to do.
     fn note(&mut self, e: Error) {
         let has = |key| e.details().iter().any(|(k, _)| *k == key);
-        if !matches!(e.code(), Code::Io | Code::NoSpace | Code::Poisoned) {
+        let is_known = matches!(e.code(), Code::Io | Code::NoSpace | Code::Poisoned);
+        if !(is_known || self.expect.may_exist && e.code() == Code::Exists) {
             self.wrong(format!("error of the wrong code: {e}"));
         }
         if !has("path") {
