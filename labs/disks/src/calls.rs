@@ -2,6 +2,7 @@
 
 use crate::child::in_child;
 use crate::inject::{self, Board, Call, EVERY, Plan};
+use crate::model::After;
 use crate::tally::Tally;
 use crate::work::{Expect, Start, Work};
 use std::fs;
@@ -60,6 +61,7 @@ fn run(board: &'static Board, root: &Path, scene: Scene, plans: &[Plan]) -> Vec<
         may_leak_maps: plans.iter().any(|p| p.call == Call::Unmap),
         may_leave_litter: plans.iter().any(|p| p.call == Call::Unlink),
         keeps_failing: false,
+        may_lose_pages: false,
         may_exist: plans.iter().any(|p| p.call == Call::Link && p.errno == libc::EEXIST),
     };
     in_child(LIMIT, move || {
@@ -177,25 +179,24 @@ impl Campaign {
 /// Faults planted in what is judged, one of each kind that the lab must find: if one is not found, no other result is worth anything.
 pub(crate) fn planted(board: &'static Board, root: &Path, tally: &mut Tally) {
     type Plant = fn(&mut Work);
-    let plants: [(&str, &str, Plant); 6] = [
+    let plants: [(&str, &str, Plant); 8] = [
         ("an acknowledged object that is not there", "is lost", |w| {
             w.model.created(4711, 64, Some("ghost"), true);
         }),
         ("an object that nobody made", "must not be", |w| w.model.destroyed(1, true, true)),
         ("a lost version", "has version", |w| w.model.wrote(1, 7)),
-        ("bytes of another", "alien bytes", |w| {
-            let file = fs::read(&w.path).unwrap_or_default();
-            let mark = crate::model::bytes(1, 0, 64);
-            if let Some(at) = file.windows(64).position(|x| x == mark) {
-                use std::os::unix::fs::FileExt;
-                let done = fs::File::options()
-                    .write(true)
-                    .open(&w.path)
-                    .and_then(|f| f.write_all_at(b"alien", at as u64 + 40));
-                if done.is_err() {
-                    w.wrong("not planted");
-                }
-            }
+        ("bytes of another", "alien bytes", |w| plant_bytes(w, 0, b"alien")),
+        ("bytes of another after a crash", "alien bytes", |w| {
+            plant_bytes(w, 0, b"alien");
+            w.close();
+            w.open(After::Crash);
+        }),
+        ("older bytes than those a sync covered, after a crash", "alien bytes", |w| {
+            w.overwrite("a");
+            w.sync();
+            plant_bytes(w, 1, &crate::model::bytes(1, 0, 64)[40..45]);
+            w.close();
+            w.open(After::Crash);
         }),
         ("a signal", "died of signal 6", |_| std::process::abort()),
         ("a panic", "panicked", |_| panic!("planted")),
@@ -208,7 +209,7 @@ pub(crate) fn planted(board: &'static Board, root: &Path, tally: &mut Tally) {
         let found = in_child(LIMIT, || {
             std::panic::set_hook(Box::new(|_| {}));
             let mut work = Work::new(&dir, Expect::default());
-            work.open(crate::model::After::Nothing);
+            work.open(After::Nothing);
             work.put(Some("a"), 64, false);
             work.sync();
             plant(&mut work);
@@ -218,6 +219,19 @@ pub(crate) fn planted(board: &'static Board, root: &Path, tally: &mut Tally) {
         let is_found = found.iter().any(|f| f.contains(sign));
         let wrong = if is_found { Vec::new() } else { vec![format!("{what} was not found: {found:?}")] };
         tally.case(&format!("planted: {what}"), &wrong);
+    }
+}
+
+/// Puts `planted` into the elements of object 1 as they are in the file.
+fn plant_bytes(work: &mut Work, version: u32, planted: &[u8]) {
+    use std::os::unix::fs::FileExt;
+    let file = fs::read(&work.path).unwrap_or_default();
+    let mark = crate::model::bytes(1, version, 64);
+    let at = file.windows(64).position(|x| x == mark);
+    let write =
+        |at: usize| fs::File::options().write(true).open(&work.path)?.write_all_at(planted, at as u64 + 40);
+    if at.is_none_or(|at| write(at).is_err()) {
+        work.wrong("not planted");
     }
 }
 

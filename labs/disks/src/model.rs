@@ -3,11 +3,16 @@
 //! An object's bytes say what they should be (`bytes`), so each is checked whole wherever it is found. The model knows three questions:
 //! what must be there now, what must be there after the death of the process (the same), and what must be there after a machine crash,
 //! as which a store that a failed sync has poisoned is opened again: at least what a sync covered, nothing that was never made.
+//! Elements are written in place: of an object that was written since the last sync, each sector may then be of another version.
 
 use rfmalloc_core::{Result, Store};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
 use std::os::unix::fs::FileExt;
+use std::rc::Rc;
+
+/// What a disk writes in one piece.
+const SECTOR: u64 = 512;
 
 /// The content of version `version` of object `tag`: `nbytes` (a multiple of 4, at least 12).
 pub(crate) fn bytes(tag: u32, version: u32, nbytes: u64) -> Vec<u8> {
@@ -22,11 +27,30 @@ pub(crate) fn bytes(tag: u32, version: u32, nbytes: u64) -> Vec<u8> {
     out
 }
 
+/// What an object holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Content {
+    Version(u32),
+    /// Sectors of several versions, as found.
+    Mixed(Rc<[u8]>),
+}
+
+impl Content {
+    fn bytes(&self, tag: u32, nbytes: u64) -> Rc<[u8]> {
+        match self {
+            Self::Version(v) => bytes(tag, *v, nbytes).into(),
+            Self::Mixed(b) => Rc::clone(b),
+        }
+    }
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Object {
     pub(crate) nbytes: u64,
     /// Those that may be found after a machine crash; the last is the current one.
-    versions: Vec<u32>,
+    contents: Vec<Content>,
+    /// The number of the last version written.
+    version: u32,
     names: Vec<Option<String>>,
     /// A sync has covered it.
     durable: bool,
@@ -40,6 +64,8 @@ pub(crate) struct Object {
 pub(crate) enum After {
     /// As it is, or after the death of the process.
     Nothing,
+    /// The death of a process that could not write all pages of its mapping: every record, but elements as after a machine crash.
+    Loss,
     /// A machine crash, or a failed sync and a new open.
     Crash,
 }
@@ -69,7 +95,7 @@ impl Model {
     }
 
     pub(crate) fn version(&self, tag: u32) -> u32 {
-        self.objects.get(&tag).and_then(|o| o.versions.last()).copied().unwrap_or(0)
+        self.objects.get(&tag).map_or(0, |o| o.version)
     }
 
     pub(crate) fn names(&self) -> Vec<String> {
@@ -82,7 +108,8 @@ impl Model {
         }
         let o = Object {
             nbytes,
-            versions: vec![0],
+            contents: vec![Content::Version(0)],
+            version: 0,
             names: vec![name.map(str::to_owned)],
             durable: false,
             alive: true,
@@ -96,7 +123,8 @@ impl Model {
 
     pub(crate) fn wrote(&mut self, tag: u32, version: u32) {
         if let Some(o) = self.objects.get_mut(&tag) {
-            o.versions.push(version);
+            o.contents.push(Content::Version(version));
+            o.version = version;
         }
     }
 
@@ -156,7 +184,7 @@ impl Model {
 
     fn compare(&self, found: &Found, after: After) -> Vec<String> {
         let mut wrong = found.wrong.clone();
-        for (tag, (version, name)) in &found.objects {
+        for (tag, Row { content, name, off }) in &found.objects {
             let Some(o) = self.objects.get(tag) else {
                 wrong.push(format!("object {tag} ({name:?}) is there and must not be"));
                 continue;
@@ -166,8 +194,19 @@ impl Model {
                 wrong.push(format!("object {tag} ({name:?}) was destroyed and is there"));
             }
             let fits = |fits_any: bool, fits_last: bool| if loose { fits_any } else { fits_last };
-            if !fits(o.versions.contains(version), o.versions.last() == Some(version)) {
-                wrong.push(format!("object {tag} has version {version}, expected {:?}", o.versions));
+            let is_loose = loose || after == After::Loss;
+            match content {
+                _ if o.contents.last() == Some(content) => {}
+                Content::Version(_) if is_loose && o.contents.contains(content) => {}
+                Content::Version(v) => wrong.push(format!(
+                    "object {tag} has version {v}, expected {}",
+                    if is_loose { "an older one" } else { "the last" }
+                )),
+                Content::Mixed(b) => {
+                    if let Some(at) = o.alien_sector(*tag, b, *off, is_loose) {
+                        wrong.push(format!("object {tag} ({name:?}): alien bytes from byte {at} on"));
+                    }
+                }
             }
             if !fits(o.names.contains(name), o.names.last() == Some(name)) {
                 wrong.push(format!("object {tag} is named {name:?}, expected {:?}", o.names));
@@ -183,17 +222,30 @@ impl Model {
     }
 
     /// What is there from now on is what was found; to be called after a look that found nothing wrong.
-    pub(crate) fn adopt(&mut self, store: &Store) -> Result<()> {
+    pub(crate) fn adopt(&mut self, store: &Store, after: After) -> Result<()> {
         let found = scan(store)?.objects;
-        self.objects.retain(|tag, _| found.contains_key(tag));
+        if after == After::Crash {
+            self.objects.retain(|tag, _| found.contains_key(tag));
+        }
         for (tag, o) in &mut self.objects {
-            let (version, name) = &found[tag];
-            (o.versions, o.names) = (vec![*version], vec![name.clone()]);
-            (o.alive, o.open) = (true, false);
+            match found.get(tag) {
+                Some(row) if after == After::Crash => {
+                    (o.contents, o.names) = (vec![row.content.clone()], vec![row.name.clone()]);
+                    (o.alive, o.open) = (true, false);
+                }
+                // Seen in the cache, which is not on the disk: a machine crash may still bring what was before.
+                Some(row) => {
+                    o.contents.push(row.content.clone());
+                    o.names.push(row.name.clone());
+                    (o.alive, o.open) = (true, false);
+                }
+                None if o.open => (o.alive, o.open, o.durable) = (false, false, true),
+                None => {}
+            }
         }
         // A replacement that was cut off leaves a name twice, until the next named change ends one of the two.
         let mut holders: HashMap<&str, u32> = HashMap::new();
-        for o in self.objects.values() {
+        for o in self.objects.values().filter(|o| o.alive) {
             *holders.entry(o.name().unwrap_or_default()).or_default() += 1;
         }
         let twice: Vec<String> = holders
@@ -206,7 +258,7 @@ impl Model {
             o.open = true;
         }
         let named = |(tag, o): (&u32, &Object)| Some((o.name()?.to_owned(), *tag));
-        self.by_name = self.objects.iter().filter_map(named).collect();
+        self.by_name = self.objects.iter().filter(|(_, o)| o.alive).filter_map(named).collect();
         Ok(())
     }
 }
@@ -216,8 +268,24 @@ impl Object {
         self.names.last()?.as_deref()
     }
 
+    /// Where these bytes, the elements at `off` of the file, are of no version that may be there; sector by sector if `is_loose`.
+    fn alien_sector(&self, tag: u32, b: &[u8], off: u64, is_loose: bool) -> Option<usize> {
+        let from = if is_loose { 0 } else { self.contents.len() - 1 };
+        let known: Vec<Rc<[u8]>> = self.contents[from..].iter().map(|c| c.bytes(tag, self.nbytes)).collect();
+        let mut at = 0;
+        while at < b.len() {
+            let sector = (SECTOR - (off + at as u64) % SECTOR) as usize;
+            let end = if is_loose { (at + sector).min(b.len()) } else { b.len() };
+            if !known.iter().any(|k| k.get(at..end) == Some(&b[at..end])) {
+                return Some(at);
+            }
+            at = end;
+        }
+        None
+    }
+
     fn hardened(&mut self) {
-        self.versions.drain(..self.versions.len() - 1);
+        self.contents.drain(..self.contents.len() - 1);
         self.names.drain(..self.names.len() - 1);
         self.durable = true;
     }
@@ -225,12 +293,19 @@ impl Object {
 
 #[derive(Default)]
 struct Found {
-    /// By tag: version and name.
-    objects: BTreeMap<u32, (u32, Option<String>)>,
+    /// By tag.
+    objects: BTreeMap<u32, Row>,
     wrong: Vec<String>,
 }
 
-/// Every committed object, its bytes read from the file and compared with what they say they are.
+struct Row {
+    content: Content,
+    name: Option<String>,
+    /// Where its elements are in the file.
+    off: u64,
+}
+
+/// Every committed object, its bytes read from the file.
 fn scan(store: &Store) -> Result<Found> {
     let mut found = Found::default();
     let file = File::open(store.path()).map_err(|e| rfmalloc_core::Error::io("the lab cannot read", &e))?;
@@ -246,11 +321,10 @@ fn scan(store: &Store) -> Result<Found> {
         }
         let word = |i: usize| u32::from_le_bytes([b[i], b[i + 1], b[i + 2], b[i + 3]]);
         let (tag, version) = (word(0), word(4));
-        if b != bytes(tag, version, row.payload_nbytes) {
-            found.wrong.push(format!("object {tag} ({:?}): alien bytes", row.name));
-            continue;
-        }
-        if found.objects.insert(tag, (version, row.name.clone())).is_some() {
+        let is_whole = b == bytes(tag, version, row.payload_nbytes);
+        let content = if is_whole { Content::Version(version) } else { Content::Mixed(b.into()) };
+        let seen = Row { content, name: row.name.clone(), off: row.payload_off };
+        if found.objects.insert(tag, seen).is_some() {
             found.wrong.push(format!("object {tag} is there twice"));
         }
     }

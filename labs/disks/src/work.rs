@@ -50,6 +50,8 @@ pub(crate) struct Expect {
     pub(crate) may_leave_litter: bool,
     /// Full disks: later acts may fail as well, so refusals are not tried again.
     pub(crate) keeps_failing: bool,
+    /// The disk may have no room to rewrite a page of the mapping: then the page is lost, and the store takes nothing more until it is opened again.
+    pub(crate) may_lose_pages: bool,
     /// The system was made to say that a name exists.
     pub(crate) may_exist: bool,
 }
@@ -68,6 +70,8 @@ pub(crate) struct Work {
     /// Codes of the errors the acts gave.
     pub(crate) errors: Vec<Error>,
     context: String,
+    /// An open was refused for want of space on a disk where even that may take some; as what the next one is to be judged.
+    refused: Option<After>,
 }
 
 const MIB: u64 = 1 << 20;
@@ -85,6 +89,7 @@ impl Work {
             found: Vec::new(),
             errors: Vec::new(),
             context: String::new(),
+            refused: None,
         }
     }
 
@@ -127,6 +132,7 @@ impl Work {
 
     /// Opens the store, again if a failure was planned for it; then everything must be there.
     pub(crate) fn open(&mut self, after: After) {
+        let after = self.refused.take().unwrap_or(after);
         for _ in 0..=self.expect.failures {
             match Store::open(&self.path, &self.options) {
                 Ok(opened) => {
@@ -140,16 +146,21 @@ impl Work {
             }
         }
         let Some(store) = &self.store else {
-            self.wrong("the store cannot be opened");
+            match self.errors.last() {
+                Some(e) if self.expect.may_lose_pages && e.code() == Code::NoSpace => {
+                    self.refused = Some(after);
+                }
+                other => self.wrong(format!("the store cannot be opened: {other:?}")),
+            }
             return;
         };
         let wrong = quietly(|| self.model.check(store, after));
         let sound = wrong.is_empty();
         self.all_wrong(wrong);
-        if after == After::Crash
+        if after != After::Nothing
             && sound
             && let Some(store) = &self.store
-            && let Err(e) = quietly(|| self.model.adopt(store))
+            && let Err(e) = quietly(|| self.model.adopt(store, after))
         {
             self.wrong(e);
         }
@@ -199,12 +210,16 @@ impl Work {
         self.all_wrong(wrong);
     }
 
-    /// A sync has failed: no changes, but reading; then a new open as after a machine crash.
+    /// A sync has failed: no changes, but reading; then a new open as after a machine crash. Or a page was lost: then the catalog is not shown
+    /// either, and if no sync has failed besides, the next open is as after the death of the process.
     fn poisoned(&mut self) {
         let Some(store) = self.store.take() else { return };
         self.errors.push(Error::new(Code::Poisoned, "the store is poisoned"));
+        let has_lost = self.expect.may_lose_pages
+            && quietly(|| store.allocations()).is_err_and(|e| e.code() == Code::Poisoned);
+        let look = || if has_lost { Vec::new() } else { self.model.check(&store, After::Nothing) };
         let wrong = quietly(|| {
-            let mut wrong = self.model.check(&store, After::Nothing);
+            let mut wrong = look();
             let mut must_refuse = |act: &str, r: Result<()>| match r {
                 Err(e) if e.code() == Code::Poisoned => {}
                 other => wrong.push(format!("poisoned, but {act} gives {other:?}")),
@@ -218,7 +233,7 @@ impl Work {
                 must_refuse("destroy", store.destroy(&h, false).map(drop));
                 must_refuse("sync of an object", store.sync_object(&h));
             }
-            wrong.extend(self.model.check(&store, After::Nothing));
+            wrong.extend(look());
             wrong
         });
         self.all_wrong(wrong);
@@ -226,7 +241,8 @@ impl Work {
             self.note(e);
         }
         drop(store);
-        self.open(After::Crash);
+        let is_loss_alone = has_lost && !quietly(|| is_marked_poisoned(&self.path));
+        self.open(if is_loss_alone { After::Loss } else { After::Crash });
     }
 
     /// Closes the store; everything must be on the disk, or the error says otherwise.
@@ -242,7 +258,13 @@ impl Work {
             }
             Err(e) => {
                 self.note(e);
-                if quietly(|| is_marked_poisoned(&self.path)) { After::Crash } else { After::Nothing }
+                if quietly(|| is_marked_poisoned(&self.path)) {
+                    After::Crash
+                } else if self.expect.may_lose_pages {
+                    After::Loss
+                } else {
+                    After::Nothing
+                }
             }
         }
     }
