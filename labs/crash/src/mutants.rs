@@ -185,8 +185,7 @@ const TABLE: &[(Planted, &str, Expect)] = &[
 ];
 
 /// Holes of the rules that have no fault here: 16 is about HELD, which these histories do not set.
-pub const NOT_PLANTED: &str =
-    "hole 16 (HELD is distrusted after a machine crash): these histories make no lists; tests/lists.rs looks at every crash of some";
+pub const NOT_PLANTED: &str = "hole 16 (HELD is distrusted after a machine crash): these histories make no lists; tests/lists.rs looks at every crash of some";
 
 /// Plants each fault (or the one with this name) and looks for it in at most `images` images; passed and failed.
 pub fn all(images: u64, nightly: bool, only: Option<&str>) -> (u64, u64) {
