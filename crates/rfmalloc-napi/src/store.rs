@@ -117,7 +117,7 @@ fn facts(env: &Env, store: Store, created: bool) -> StoreFacts {
         created,
         capacity: store.capacity().map(|c| c as f64),
         max_size: store.max_size() as f64,
-        discarding: store.info().map_or(0, |i| if i.is_unsettled { i.discarded } else { 0 }) as f64,
+        discarding: store.discarding().unwrap_or(0) as f64,
         loss_cell: store.loss_cell().0,
         loss_value: store.loss_cell().1,
         handle: thread::add_store(env, store),

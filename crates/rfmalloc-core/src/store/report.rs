@@ -273,6 +273,15 @@ impl Store {
         Ok(inner.names.as_ref().map_or(0, |n| n.len() as u64))
     }
 
+    /// Objects that the first change will drop for good after a machine crash. Counted at open: nothing is read here.
+    ///
+    /// # Errors
+    /// `CLOSED`.
+    pub fn discarding(&self) -> Result<u64> {
+        let inner = self.shared()?.lock_open_for_elements()?;
+        Ok(if inner.same_boot { 0 } else { inner.picture.discarded })
+    }
+
     /// The store's numbers.
     pub fn info(&self) -> Result<Info> {
         let sh = self.shared()?;
