@@ -136,6 +136,25 @@ fn temporary_lists_keep_what_they_hold() {
     });
 }
 
+/// Under full durability a list put into a cell was on stable storage when the call returned, and what it held was not: a power cut left
+/// its cells naming nothing.
+#[test]
+fn full_durability_covers_what_a_list_in_a_cell_holds() {
+    let dir = folder();
+    let path = dir.path().join("a.fm");
+    let store = open(&path, &OpenOptions { full: true, ..booted(BOOT) });
+    let outer = list(&store, Some("outer"), &[None]);
+    let v = store.reserve(Dtype::Integer, 5, true).unwrap();
+    let inner = store.list(LIST, &[Some(&v)]).unwrap();
+    store.list_set(&outer, 0, Some(&inner)).unwrap();
+    let cut = common::copy(&path, &dir.path().join("cut.fm"));
+    let after = open(&cut, &booted(OTHER_BOOT));
+    let outer = after.open_name("outer").unwrap().unwrap();
+    let inner = after.list_get(&outer, 0).unwrap().unwrap();
+    assert_eq!(after.list_get(&inner, 0).unwrap().unwrap().facts().len, 5);
+    assert_whole(&after);
+}
+
 #[test]
 fn a_frame_is_committed_with_its_columns_and_names() {
     let dir = folder();

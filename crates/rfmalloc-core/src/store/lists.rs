@@ -7,7 +7,7 @@
 
 use super::attributes::{Child, FRAME, LIST, VECTOR};
 use super::handle::Handle;
-use super::objects::Object;
+use super::objects::{Elements, Object};
 use super::record::Made;
 use super::{Inner, Shared, Store};
 use crate::dtype::{Dtype, MAX_LEN};
@@ -115,6 +115,9 @@ impl Store {
                 Code::Argument,
                 "the columns of a data frame are not exchanged one by one; use with()",
             ));
+        }
+        if inner.objects.get(list.key, list.serial).is_some_and(|o| o.elements == Elements::BeingSealed) {
+            return Err(Error::new(Code::Busy, "the list is being sealed by another thread; try again"));
         }
         let child = item.map(|item| inner.holdable(item)).transpose()?;
         if let Some(child) = child {
@@ -233,7 +236,7 @@ impl Inner {
         if let Some((child, _)) = key
             && sh.is_full()
         {
-            self.harden(sh, child)?;
+            self.harden_held(sh, child)?;
         }
         let off = live.body.payload.off + CELL * i;
         sh.seam.region.span(off, CELL).write(0, &cell_bytes(key));

@@ -375,7 +375,7 @@ impl Inner {
                 check_name(name)?;
                 if self.find(name)? == Some(idx) {
                     // Rule 10: an earlier opener may have named it and not synced.
-                    return if sh.is_full() { self.harden(sh, idx) } else { Ok(()) };
+                    return if sh.is_full() { self.harden_held(sh, idx) } else { Ok(()) };
                 }
                 self.claim_name(sh, name, replace)?
             }
