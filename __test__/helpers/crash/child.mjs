@@ -148,10 +148,15 @@ const ENDINGS = {
   kill: forEver,
   early: forEver,
   signal: forEver,
-  /** Every act acknowledged, then `rich` objects with parts; with `lie` the last of this kind was not done. */
+  /**
+   * Every act acknowledged, then `rich` objects with parts, at the end one of each kind that has elements: what the acts before left
+   * depends on how far work on other threads was. With `lie` the last of this kind was not done.
+   */
   limit(me) {
     for (let i = 0; i < death.acts; i++) told(me.step)
     for (let i = 0; i < (death.rich ?? 0); i++) told(() => me.step('makeRich'))
+    if (death.rich !== undefined)
+      for (const kind of ['Text', 'List', 'Frame']) told(() => me.step(`make${kind}`))
     if (death.lie !== undefined) me.step(death.lie, { lies: true })
     process.kill(process.pid, 'SIGKILL')
   },

@@ -93,8 +93,10 @@ export function richActs({ rng, thread, seed }) {
   const find = generation => [...objects.values()].find(x => x.ref.generation === generation)
 
   function makeSpec() {
-    const kind = rng.pick(['text', 'text', 'list', 'frame'])
-    const length = rng.below(10)
+    return specOf(rng.pick(['text', 'text', 'list', 'frame']), rng.below(10))
+  }
+
+  function specOf(kind, length) {
     if (kind !== 'list') return { kind, seed: rng.bits(), length }
     const texts = all('vector').map(([, v]) => v.ref.generation)
     const cells = Array.from({ length }, () =>
@@ -111,6 +113,10 @@ export function richActs({ rng, thread, seed }) {
       others.length > 0 && (objects.size >= MOST || rng.below(4) === 0)
         ? rng.pick(others)
         : [`${mine}${seed}-${serial++}`, undefined]
+    return making(spec, name, old)
+  }
+
+  function making(spec, name, old) {
     return [
       { act: 'rich', name, old: old?.ref.generation, ...spec },
       () => {
@@ -119,6 +125,18 @@ export function richActs({ rng, thread, seed }) {
         return { generation: x.ref.generation, ref: x.ref }
       },
     ]
+  }
+
+  /** One that has elements, under a new name; a list holds a vector. */
+  function makeFull(kind) {
+    const spec = specOf(kind, 3)
+    if (kind === 'list') spec.cells[0] = all('vector')[0][1].ref.generation
+    return making(spec, `${mine}${seed}-${serial++}`)
+  }
+  const full = {
+    makeText: () => makeFull('text'),
+    makeList: () => makeFull('list'),
+    makeFrame: () => makeFull('frame'),
   }
 
   function destroyRich() {
@@ -147,5 +165,5 @@ export function richActs({ rng, thread, seed }) {
     return [{ ...change, generation: v.ref.generation }, perform]
   }
 
-  return { reopened, acts: { makeRich, destroyRich, changeRich } }
+  return { reopened, acts: { makeRich, destroyRich, changeRich, ...full } }
 }
