@@ -11,7 +11,7 @@
 //! - `subscript`, `select`, `assign`, `combine`: R's brackets and `c`, over raw element memory; nothing of stores;
 //! - `kernels`: arithmetic on private blocks; `program`: the block instruction set; `executor`: chunks, threads, cancellation;
 //!   `compute`: R's operations, over raw element memory like these;
-//! - `brackets`: subscripts, assignment, conversion and `c` on objects.
+//! - `brackets`: subscripts, assignment, conversion and `c` on objects; `operations`: `compute` on objects.
 //!
 //! Start with [`Store::open`]. Every error has a [`Code`]; nothing here panics on any file or argument by intent, and a panic is a bug.
 
@@ -51,6 +51,7 @@ mod mutants;
 pub mod mutants;
 pub mod na;
 mod names;
+mod operations;
 #[allow(unsafe_code)]
 mod platform;
 mod program;
@@ -74,6 +75,7 @@ pub use elements::{PrefetchWork, Vector};
 pub use error::{Code, Detail, Error, Result};
 pub use labels::{make_names, make_unique};
 pub use mapped::MappedFile;
+pub use operations::{Given, Piece, VectorWork};
 pub use region::{PageAdvice, RawBytes};
 pub use seam::{Event, Observer};
 pub use segment_view::SegmentView;

@@ -4,6 +4,7 @@
 //! is decided once per call (promotion, recycling, warnings that depend on lengths only) has been decided when a program exists: its
 //! instructions know exact banks and never look at types. May touch: kernels' enums.
 
+use crate::compute::Missing;
 use crate::dtype::Dtype;
 use crate::kernels::arith::Arith;
 use crate::kernels::compare::Compare;
@@ -62,6 +63,8 @@ pub(crate) enum Op {
     Logic(Logic),
     /// One logical, or one raw.
     Not,
+    /// Whether one operand is missing; gives ints.
+    Missing(Missing),
     /// One operand; `abs` of complex gives reals.
     Math(Math),
     /// Two operands of one bank.
@@ -132,6 +135,11 @@ impl Builder {
     /// The modulus of complex.
     pub(crate) fn modulus(&mut self, a: Reg) -> Reg {
         self.push(Op::Math(Math::Abs), Bank::Real, Some(a), None)
+    }
+
+    /// Whether elements are missing, as logical.
+    pub(crate) fn missing(&mut self, a: Reg, which: Missing) -> Reg {
+        self.push(Op::Missing(which), Bank::Int, Some(a), None)
     }
 
     /// Two operands of one bank; comparisons give ints, everything else the same bank.

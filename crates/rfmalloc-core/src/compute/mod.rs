@@ -1,7 +1,7 @@
 //! R's operations on vectors: which types they take, what they give, what they warn of, what they refuse.
 //!
 //! - `operand`: what an operation is given; `conform`: lengths, shapes and attributes of the result, as a pure function;
-//! - `ops`: arithmetic, comparison, logic; `math`: mathematics of one and two arguments, cumulatives; `summary`; `margin`; `product`;
+//! - `ops`: arithmetic, comparison, logic; `math`: mathematics of one and two arguments, cumulatives; `missing`; `summary`; `margin`; `product`;
 //!   `expr`: several operations as one program.
 //!
 //! Everything is decided here before the executor runs: a program that runs cannot fail, only be cancelled. Results go to memory that the caller
@@ -11,6 +11,7 @@ mod conform;
 mod expr;
 mod margin;
 mod math;
+mod missing;
 pub(crate) mod operand;
 mod ops;
 mod product;
@@ -26,6 +27,7 @@ pub use conform::{Conformed, Dims, Side, conform};
 pub use expr::{Expr, Fused};
 pub use margin::{Margin, MarginShape, margin, margin_shape};
 pub use math::{Cumulative, cumulate, cumulative_type, math, math_type, math2, math2_len, math2_type};
+pub use missing::{Missing, missing, missing_type};
 pub use operand::{Operand, Scalar};
 pub use ops::{Binary, Unary, binary, binary_type, unary, unary_type};
 pub use product::{Product, ProductShape, product, product_shape};

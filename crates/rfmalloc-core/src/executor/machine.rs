@@ -7,7 +7,7 @@ use crate::compute::operand::{Operand, Scalar, Source};
 use crate::convert::Warnings;
 use crate::kernels::apply::map1;
 use crate::kernels::simd::Isa;
-use crate::kernels::{BLOCK, C64, arith, compare, complex, logic, math};
+use crate::kernels::{BLOCK, C64, arith, compare, complex, logic, math, missing};
 use crate::na::{NA_INT, na_real};
 use crate::program::{Bank, Inst, Op, Program, Reg};
 use crate::region::{Elems, Plain, Span};
@@ -238,6 +238,13 @@ impl<'p> Machine<'p> {
                 logic::three_valued(isa, op, self.ints.get(a, n), self.ints.get(b, n), out);
             }
             (Op::Not, Bank::Int) => logic::not(isa, self.ints.get(a, n), out),
+            (Op::Missing(which), Bank::Int) => missing::of_integer(isa, which, self.ints.get(a, n), out),
+            (Op::Missing(which), Bank::Real) => missing::of_real(isa, which, self.reals.get(a, n), out),
+            (Op::Missing(which), Bank::Complex) => {
+                missing::of_complex(isa, which, self.complexes.get(a, n), out);
+            }
+            // Raw has neither.
+            (Op::Missing(_), Bank::Raw) => out.fill(0),
             (Op::Math(_), Bank::Int) => math::abs_integer(isa, self.ints.get(a, n), out),
             (op, bank) => unreachable!("{op:?} of {bank:?} gives no integers"),
         }

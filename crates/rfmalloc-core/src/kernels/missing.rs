@@ -5,8 +5,11 @@
 //! NaNs only, NA and the plain one. Where NA and NaN meet, NA wins (R leaves it open).
 
 use super::C64;
+use super::apply::map1;
+use super::simd::Isa;
+use crate::compute::Missing;
 use crate::convert::Warnings;
-use crate::na::{is_na, na_real};
+use crate::na::{NA_INT, is_na, na_real};
 use crate::region::Elems;
 
 /// What a NaN result of these operands is.
@@ -59,4 +62,28 @@ pub(crate) fn is_nan_complex(z: C64) -> bool {
 #[inline]
 pub(crate) fn repair_complex(z: C64, any_na: bool) -> C64 {
     z.map(|part| if part.is_nan() { nan_of(any_na) } else { part })
+}
+
+/// Whether integers and logicals are NA; none is NaN.
+pub(crate) fn of_integer(isa: Isa, which: Missing, x: Elems<'_, i32>, out: &mut [i32]) {
+    match which {
+        Missing::NaOrNan => map1(isa, x, out, |x| i32::from(x == NA_INT)),
+        Missing::Nan => out.fill(0),
+    }
+}
+
+/// Whether doubles are NaN, NA counting as one or not.
+pub(crate) fn of_real(isa: Isa, which: Missing, x: Elems<'_, f64>, out: &mut [i32]) {
+    match which {
+        Missing::NaOrNan => map1(isa, x, out, |x: f64| i32::from(x.is_nan())),
+        Missing::Nan => map1(isa, x, out, |x: f64| i32::from(x.is_nan() & !is_na(x))),
+    }
+}
+
+/// The same of complex numbers: of either part.
+pub(crate) fn of_complex(isa: Isa, which: Missing, x: Elems<'_, C64>, out: &mut [i32]) {
+    match which {
+        Missing::NaOrNan => map1(isa, x, out, |z| i32::from(is_nan_complex(z))),
+        Missing::Nan => map1(isa, x, out, |z: C64| i32::from(z.iter().any(|x| x.is_nan() & !is_na(*x)))),
+    }
 }

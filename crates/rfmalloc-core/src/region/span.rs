@@ -227,6 +227,11 @@ impl RawBytes {
         Self(Span { ptr, nbytes, writable: true })
     }
 
+    /// No bytes.
+    pub(crate) fn empty() -> Self {
+        Self(Span::EMPTY)
+    }
+
     /// A test's own buffer, which it keeps and does not touch while the value is used.
     #[cfg(test)]
     pub(crate) fn of(bytes: &mut [u8]) -> Self {

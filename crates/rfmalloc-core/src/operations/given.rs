@@ -1,0 +1,150 @@
+//! What an operation is given, and what holds it in place meanwhile.
+
+use crate::compute::{Dims, Operand, Scalar};
+use crate::dtype::Dtype;
+use crate::elements::{Guard, Vector};
+use crate::error::{Code, Error, Result};
+use crate::region::Span;
+use crate::store::{Attributes, FRAME, Role};
+
+/// Consecutive elements of a vector.
+#[derive(Clone, Copy)]
+pub struct Piece<'a> {
+    /// Whose elements.
+    pub vector: &'a Vector,
+    /// The first one.
+    pub start: u64,
+    /// How many.
+    pub len: u64,
+    /// A piece has no shape, and its names stand in a vector of their own from an element on. Of a whole vector they are its own.
+    pub names: Option<(&'a Vector, u64)>,
+}
+
+impl<'a> Piece<'a> {
+    /// All elements, with shape and names.
+    pub fn whole(vector: &'a Vector) -> Self {
+        Self { vector, start: 0, len: vector.len(), names: None }
+    }
+
+    pub(super) fn is_whole(&self) -> bool {
+        self.start == 0 && self.len == self.vector.len() && self.names.is_none()
+    }
+}
+
+/// An operand.
+#[derive(Clone, Copy)]
+pub enum Given<'a> {
+    /// Elements of a vector.
+    Piece(Piece<'a>),
+    /// One value of a type.
+    Value(Dtype, Scalar),
+}
+
+impl<'a> From<&'a Vector> for Given<'a> {
+    fn from(vector: &'a Vector) -> Self {
+        Self::Piece(Piece::whole(vector))
+    }
+}
+
+/// Memory of elements that stays where it is until the work on it is done.
+pub(super) struct Hold {
+    guard: Guard,
+    off: u64,
+    nbytes: u64,
+}
+
+impl Hold {
+    fn span(&self) -> Span {
+        self.guard.span().part(self.off, self.nbytes)
+    }
+
+    /// To be called after the last read.
+    ///
+    /// # Errors
+    /// `IO`: bytes of the elements are lost.
+    pub(super) fn check(&self) -> Result<()> {
+        self.guard.check(self.off, self.nbytes)
+    }
+}
+
+/// An operand whose type, shape and names are known.
+pub(super) struct Input<'a> {
+    pub(super) given: Given<'a>,
+    pub(super) attributes: Attributes,
+    pub(super) dtype: Dtype,
+    pub(super) len: u64,
+}
+
+impl<'a> Input<'a> {
+    pub(super) fn new(given: Given<'a>) -> Result<Self> {
+        let piece = match given {
+            Given::Value(dtype, _) => {
+                return Ok(Self { given, attributes: Attributes::default(), dtype, len: 1 });
+            }
+            Given::Piece(piece) => piece,
+        };
+        piece.vector.check(piece.start, piece.len)?;
+        let attributes = match piece.vector {
+            Vector::Object(h) if h.facts().kind == FRAME => {
+                return Err(Error::new(Code::Type, "a data frame is no operand; take its columns"));
+            }
+            Vector::Object(h) if h.facts().has_attributes && piece.is_whole() => h.attributes()?,
+            _ => Attributes { has_names: piece.names.is_some(), ..Attributes::default() },
+        };
+        Ok(Self { given, attributes, dtype: piece.vector.dtype(), len: piece.len })
+    }
+
+    /// Lengths and attributes as `conform` wants them.
+    pub(super) fn dims(&self) -> Dims<'_> {
+        let a = &self.attributes;
+        Dims {
+            len: self.len,
+            dim: (!a.dim.is_empty()).then_some(&a.dim),
+            dimnames: !a.has_dimnames.is_empty(),
+            names: a.has_names,
+        }
+    }
+
+    /// The operand for the engine, and what holds it. Of text and lists, and of nothing, only type and length are known.
+    pub(super) fn hold(&self) -> Result<(Operand, Option<Hold>)> {
+        let piece = match self.given {
+            Given::Value(dtype, value) => return Ok((Operand::scalar(dtype, value)?, None)),
+            Given::Piece(piece) => piece,
+        };
+        if !self.dtype.is_plain() || self.len == 0 {
+            return Ok((Operand::absent(self.dtype, self.len), None));
+        }
+        let width = self.dtype.width();
+        let hold = Hold { guard: piece.vector.guard()?, off: piece.start * width, nbytes: piece.len * width };
+        Ok((Operand::over(self.dtype, hold.span()), Some(hold)))
+    }
+
+    /// The names in this role, and the position of the first of them there.
+    pub(super) fn names(&self, role: Role) -> Result<Option<(Named<'a>, u64)>> {
+        let Given::Piece(piece) = self.given else { return Ok(None) };
+        if let Some((names, start)) = piece.names {
+            return Ok((role == Role::Names).then_some((Named::Lent(names), start)));
+        }
+        match piece.vector {
+            Vector::Object(h) if piece.is_whole() => {
+                Ok(h.child(role)?.map(|h| (Named::Own(Vector::Object(h)), 0)))
+            }
+            _ => Ok(None),
+        }
+    }
+}
+
+/// A vector of names.
+pub(super) enum Named<'a> {
+    Own(Vector),
+    Lent(&'a Vector),
+}
+
+impl Named<'_> {
+    pub(super) fn vector(&self) -> &Vector {
+        match self {
+            Self::Own(v) => v,
+            Self::Lent(v) => v,
+        }
+    }
+}
