@@ -73,7 +73,7 @@ export function withLoans<R>(store: Store, f: (loans: Loans) => R): R {
 }
 
 /** Makes an object in the place of a result: what `prepare` returns gets the store's handle, ends in a [facts] call and returns warnings. */
-function result<S extends Vector | List>(
+export function result<S extends Vector | List>(
   place: Place,
   prepare: (loans: Loans) => (store: number) => number | void,
   operation: string,
@@ -193,7 +193,7 @@ function operandToken(x: unknown, loans: Loans, operation: string): number {
 }
 
 /** Whether `x` is the empty array, R's NULL. */
-function isNull(x: unknown): boolean {
+export function isNull(x: unknown): boolean {
   return Array.isArray(x) && x.length === 0
 }
 

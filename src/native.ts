@@ -261,19 +261,6 @@ export interface Native {
   textFill(token: number, start: number, end: number, text: string | null): void
   /** At most `n` strings, and no more once they have `mostNbytes` bytes. */
   textRead(token: number, start: number, n: number, mostNbytes: number): NativeText
-  /** `op` is eq, ne, lt, le, gt or ge; `out` a logical vector. */
-  textCompare(x: number, xStart: number, xLen: number, op: string, y: string | null, out: number): void
-  textCompareWith(
-    x: number,
-    xStart: number,
-    xLen: number,
-    op: string,
-    y: number,
-    yStart: number,
-    yLen: number,
-    out: number,
-  ): void
-  textMissing(x: number, start: number, out: number): void
 
   /** One index, a matrix of cells included, or one for each dimension. [facts] */
   selectFrom(handle: number, token: number, indices: readonly NativeIndex[], drop: boolean): void
@@ -302,6 +289,12 @@ export interface Native {
   convertTo(handle: number, token: number, type: number): number
   /** [facts] */
   combineAll(handle: number, tokens: Int32Array): void
+  /** Names of what `operate` can do; the place of one is its code. */
+  operations(): string[]
+  /** Operands as records of operands.ts. [facts] Warnings. */
+  operate(handle: number, code: number, operands: Float64Array, threads: number): number
+  /** Writes over the first operand. Warnings. */
+  operateInPlace(handle: number, code: number, operands: Float64Array, threads: number): number
 
   fill(token: number, start: number, end: number, pattern: Uint8Array): void
   copyRange(dst: number, dstIdx: number, src: number, srcStart: number, n: number): number

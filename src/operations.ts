@@ -1,7 +1,8 @@
 /**
- * The operations of a vector and their free functions: types in full, bodies from one table. This version has none of them; the table says
- * what is missing, and a later one replaces entries by kernels.
+ * The operations of a vector and their free functions: types in full, bodies from the modules that have them. A table says what is
+ * missing.
  */
+import { elementwise, numericInPlace, type Body } from './elementwise.js'
 import { fail, show } from './errors.js'
 import type { Matrix } from './matrix.js'
 import type { NdArray } from './ndarray.js'
@@ -25,8 +26,8 @@ import type {
   TypeOf,
   Whole,
 } from './types.js'
-import { refusal } from './unsupported.js'
-import type { Vector } from './vector.js'
+import { refusal, refuseMethods } from './unsupported.js'
+import { Vector } from './vector.js'
 
 type Add = <S extends Vector<Num>, Y extends Operand>(
   this: S,
@@ -159,55 +160,17 @@ export interface Summaries<T extends Type> {
   unique(o?: ResultOptions): Vector<T>
 }
 
-const ARITHMETIC = 'arithmetic'
-const COMPARISON = 'comparison and logic'
-const MATHEMATICS = 'element-wise mathematics'
 const SUMMARY = 'summaries; loop over windows() and their view() meanwhile'
 const ORDERING = 'ordering'
 
-/** What is missing, and the methods that need it. */
-export const OPERATIONS: Readonly<Record<string, readonly string[]>> = {
-  [ARITHMETIC]: [
-    'add',
-    'sub',
-    'mul',
-    'mod',
-    'idiv',
-    'div',
-    'pow',
-    'neg',
-    'abs',
-    'addInPlace',
-    'subInPlace',
-    'mulInPlace',
-    'divInPlace',
-  ],
-  [COMPARISON]: ['eq', 'ne', 'lt', 'le', 'gt', 'ge', 'and', 'or', 'xor', 'not', 'isNa', 'isNaN'],
-  [MATHEMATICS]: [
-    ...[
-      'sqrt',
-      'exp',
-      'sin',
-      'cos',
-      'tan',
-      'asin',
-      'acos',
-      'atan',
-      'sinh',
-      'cosh',
-      'tanh',
-      'asinh',
-      'acosh',
-      'atanh',
-    ],
-    ...['sign', 'floor', 'ceiling', 'trunc', 'expm1', 'log1p', 'log2', 'log10', 'cospi', 'sinpi', 'tanpi'],
-    ...['gamma', 'lgamma', 'digamma', 'trigamma', 'atan2', 'log', 'round', 'signif'],
-    ...['cumsum', 'cummax', 'cummin', 'cumprod'],
-  ],
+/** Methods of a vector that this version lacks, by what is missing. */
+const LACKING: Readonly<Record<string, readonly string[]>> = {
   [SUMMARY]: ['sum', 'prod', 'mean', 'min', 'max', 'range']
     .flatMap(name => [name, `${name}Async`])
     .concat('any', 'all'),
   [ORDERING]: ['which', 'order', 'orderAsync', 'sort', 'sortAsync', 'unique'],
+  'lazy expressions': ['lazy'],
+  Arrow: ['toArrow'],
 }
 
 // ---- free functions: the method's signature with the receiver first; at least one operand a Vector
@@ -403,16 +366,29 @@ const FREE_ONLY: Readonly<Record<string, readonly string[]>> = {
     'fmallocRowVars',
     'fmallocColVars',
   ],
-  'arithmetic in place': ['fmallocAdd', 'fmallocSub', 'fmallocMul', 'fmallocDiv'],
 }
 
+/** Bodies of what there is, receiver first. */
+const BODIES: Readonly<Record<string, Body>> = { ...elementwise }
+
 function freeFunctions(): Operation {
-  const functions: Record<string, unknown> = {}
-  for (const [missing, names] of Object.entries({ ...OPERATIONS, ...FREE_ONLY })) {
+  const functions: Record<string, unknown> = { ...BODIES, ...numericInPlace }
+  for (const [missing, names] of Object.entries({ ...LACKING, ...FREE_ONLY })) {
     for (const name of names) functions[name] = refusal(name, missing)
   }
   return functions as unknown as Operation
 }
+
+// The methods are the same functions, their receiver in front.
+for (const [name, body] of Object.entries(BODIES)) {
+  const method = {
+    [name](this: unknown, ...rest: unknown[]): unknown {
+      return (body as (...args: unknown[]) => unknown)(this, ...rest)
+    },
+  }[name]
+  Object.defineProperty(Vector.prototype, name, { value: method, writable: true, configurable: true })
+}
+refuseMethods(Vector.prototype, 'Vector', LACKING)
 
 const free = freeFunctions()
 

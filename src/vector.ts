@@ -26,7 +26,7 @@ import type { Lane } from './lane.js'
 import { destroyObject, keepObject } from './life.js'
 import { native } from './native.js'
 import { checkFlag, checkKeys, isGiven } from './options.js'
-import { OPERATIONS, type Elementwise, type Summaries } from './operations.js'
+import type { Elementwise, Summaries } from './operations.js'
 import { exact, isRIndex } from './scalar.js'
 import type { Matrix } from './matrix.js'
 import type { NdArray } from './ndarray.js'
@@ -54,8 +54,6 @@ import type {
   VectorRef,
   ViewOf,
 } from './types.js'
-import { installTextOperations } from './text-operations.js'
-import { refuseMethods } from './unsupported.js'
 import { checkViewable } from './views.js'
 import { prefetchRange, windows, windowsAsync } from './windows.js'
 
@@ -90,7 +88,7 @@ export let partsOf: (v: Vector<never> | Vector) => Parts
 /** Whether `x` is a Vector of this package. Never throws. */
 export let isVector: (x: unknown) => x is Vector
 
-/** What this version lacks, in full types; bodies come from the tables below. */
+/** Operations, whose bodies operations.ts puts on the prototype. */
 export interface Vector<T extends Type = Type> extends Elementwise, Summaries<T> {
   lazy(): Expr<T>
   toArrow(): Promise<unknown>
@@ -789,11 +787,4 @@ Object.defineProperty(Vector.prototype, '0', {
     fail('OPERATOR', 'v[0] = x does not reach an element: use v.set(0, x)')
   },
   configurable: true,
-})
-
-installTextOperations(Vector.prototype, 'comparison and logic')
-refuseMethods(Vector.prototype, 'Vector', OPERATIONS)
-refuseMethods(Vector.prototype, 'Vector', {
-  'lazy expressions': ['lazy'],
-  Arrow: ['toArrow'],
 })

@@ -7,7 +7,8 @@
 //! | --- | --- |
 //! | `view` | raw Node-API: external buffers, weak references (the only unsafe file) |
 //! | `thread` | what this thread has open |
-//! | `store`, `object`, `attributes`, `elements`, `brackets`, `lists`, `text` | the exports |
+//! | `store`, `object`, `attributes`, `elements`, `brackets`, `lists`, `text`, `operations` | the exports |
+//! | `operands` | operands of operations |
 //! | `task`, `job` | promises; `job`: those over a whole file |
 //! | `error` | core errors to JavaScript errors |
 
@@ -26,6 +27,8 @@ mod error;
 mod job;
 mod lists;
 mod object;
+mod operands;
+mod operations;
 mod store;
 mod task;
 mod text;

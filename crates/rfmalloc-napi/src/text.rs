@@ -1,12 +1,11 @@
 //! Strings of character vectors. They cross many at a time, as one text: separated by NUL, or, where some contain NUL, one after the other
 //! with their lengths.
 
-use crate::error::{Result, bad_argument, whole};
+use crate::error::{Result, whole};
 use crate::thread;
 use napi::bindgen_prelude::{Int32Array, Uint32Array};
 use napi_derive::napi;
-use rfmalloc_core::compute::Compare;
-use rfmalloc_core::{Strings, TextOperand};
+use rfmalloc_core::Strings;
 
 /// Writes strings separated by NUL; bit `i` of `na` says that string `i` is missing. False, and nothing written: some contain NUL.
 #[napi(catch_unwind)]
@@ -69,50 +68,4 @@ pub fn text_read(token: u32, start: f64, n: f64, most_nbytes: f64) -> Result<Nat
             text: list.into_text(),
         },
     })
-}
-
-fn operator(op: &str) -> Result<Compare> {
-    Ok(match op {
-        "eq" => Compare::Eq,
-        "ne" => Compare::Ne,
-        "lt" => Compare::Lt,
-        "le" => Compare::Le,
-        "gt" => Compare::Gt,
-        "ge" => Compare::Ge,
-        _ => return Err(bad_argument("no such comparison")),
-    })
-}
-
-/// `x op y` with one string (null: NA), into a logical vector.
-#[napi(catch_unwind)]
-pub fn text_compare(x: u32, x_start: f64, x_len: f64, op: String, y: Option<String>, out: u32) -> Result<()> {
-    let (range, op) = ((whole(x_start, "start")?, whole(x_len, "count")?), operator(&op)?);
-    thread::vectors(x, out, |x, out| x.compare_strings(op, range, TextOperand::One(y.as_deref()), out))
-}
-
-/// `x op y` string by string, the shorter side recycled, into a logical vector.
-#[napi(catch_unwind)]
-#[allow(clippy::too_many_arguments, reason = "two ranges, an operator and a place")]
-pub fn text_compare_with(
-    x: u32,
-    x_start: f64,
-    x_len: f64,
-    op: String,
-    y: u32,
-    y_start: f64,
-    y_len: f64,
-    out: u32,
-) -> Result<()> {
-    let (range, op) = ((whole(x_start, "start")?, whole(x_len, "count")?), operator(&op)?);
-    let (from, n) = (whole(y_start, "start")?, whole(y_len, "count")?);
-    thread::three_vectors(x, y, out, |x, y, out| {
-        x.compare_strings(op, range, TextOperand::Many(y, from, n), out)
-    })
-}
-
-/// Which strings from `start` on are missing, into a logical vector.
-#[napi(catch_unwind)]
-pub fn text_missing(x: u32, start: f64, out: u32) -> Result<()> {
-    let start = whole(start, "start")?;
-    thread::vectors(x, out, |x, out| x.missing_strings(start, out))
 }

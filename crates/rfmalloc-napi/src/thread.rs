@@ -194,19 +194,6 @@ pub(crate) fn vectors<T>(
     })
 }
 
-/// Runs `f` with three vectors.
-pub(crate) fn three_vectors<T>(
-    a: u32,
-    b: u32,
-    c: u32,
-    f: impl FnOnce(&Vector, &Vector, &Vector) -> rfmalloc_core::Result<T>,
-) -> Result<T> {
-    with(|t| {
-        let vector = |token| t.get(token).and_then(|t| t.vector.as_ref()).ok_or_else(|| gone(t, token));
-        f(vector(a)?, vector(b)?, vector(c)?).or_fail()
-    })
-}
-
 /// Runs `f` with the object behind a token and its store.
 pub(crate) fn object<T>(
     token: u32,

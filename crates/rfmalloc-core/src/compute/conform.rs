@@ -83,10 +83,12 @@ pub fn conform(x: &Dims<'_>, y: &Dims<'_>, compared: bool) -> Result<Conformed> 
     };
     if let Some(array) = array {
         if x.len.max(y.len) > array && array > 0 {
+            // R has looked at the lengths before, and has warned of them.
             return Err(Error::new(
                 Code::Dim,
                 format!("dims [product {array}] do not match the length of object [{}]", x.len.max(y.len)),
             )
+            .with(super::WARNINGS, u64::from(lengths.bits()))
             .with(super::KIND, "dim-mismatch"));
         }
         warnings |= lengths;

@@ -35,3 +35,6 @@ pub use summary::{Summarised, Summary, summary};
 
 /// R's name of the warnings' group of errors: `details.kind`.
 pub(crate) const KIND: &str = "kind";
+
+/// What an operation warned of before it failed: `details.warnings`, bits of [`Warnings`](crate::Warnings).
+pub(crate) const WARNINGS: &str = "warnings";

@@ -59,7 +59,7 @@ impl Store {
         let span = writing.span().part(off, nbytes);
         let target = Operand::over(dtype, span);
         let mut warnings = Warnings::default();
-        if x.len % y.len != 0 {
+        if !x.len.is_multiple_of(y.len) {
             warnings |= Warnings::RECYCLE_REMAINDER;
         }
         let done = compute::binary(ctx, op, &target, &operand, x.len, span.into())?;
