@@ -3,7 +3,7 @@
  */
 export { FmallocError, isFmallocError } from './src/errors.js'
 export type { FmallocErrorCode, FmallocErrorKind } from './src/errors.js'
-export { combine } from './src/brackets.js'
+export { combine, element } from './src/brackets.js'
 export { captureWarnings } from './src/warnings.js'
 export type { FmallocWarning, WarningCode } from './src/warnings.js'
 export { fmallocOptions } from './src/options.js'

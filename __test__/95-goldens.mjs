@@ -284,7 +284,7 @@ test('what is no case fails by its place', t => {
   t.true(unknown.every(({ status }) => status === 'failed'))
 })
 
-test('the command names each failure and each skipped operation, counts, and says so by its exit code', t => {
+test('the command names each failure, counts, and says so by its exit code', t => {
   const folder = freshDirectory(t)
   const right = golden('as.integer', [numeric('4004000000000000', NAN)], integer(2, null))
   const cases = [
@@ -302,8 +302,7 @@ test('the command names each failure and each skipped operation, counts, and say
   t.is(status, 1)
   t.regex(stdout, /^FAIL planted-value as\.integer .*element 0 is 2, expected 3$/m)
   t.regex(stdout, /^FAIL planted-warning as\.integer .*warning none, expected integer-range$/m)
-  t.regex(stdout, /^skipped 1 of \[\[: NULL is no object/m)
-  t.is(stdout.trimEnd().split('\n').at(-1), '1 passed, 2 failed, 1 skipped')
+  t.is(stdout.trimEnd().split('\n').at(-1), '2 passed, 2 failed, 0 skipped')
   fs.writeFileSync(path.join(folder, 'own.jsonl'), `${JSON.stringify(right)}\n`)
   t.is(run('--mode', 'persistent', '--threads', '2', '--no-skips').status, 0)
   t.is(run('--group', 'other').status, 2, 'nothing to run is no success')

@@ -14,6 +14,7 @@ import { FACT, facts, native, type NativeIndex } from './native.js'
 import type { Matrix } from './matrix.js'
 import { isComplex, isInt } from './scalar.js'
 import { spaceOf, type Store } from './store.js'
+import type { Scalar, Stored } from './types.js'
 import { isVector, isWhole, partsOf, type Vector } from './vector.js'
 import { warnMask } from './warnings.js'
 
@@ -132,6 +133,20 @@ export function elementAt(x: Subject, indices: readonly unknown[], operation: st
   return withLoans(isWritable(store) ? store : fallbackStore(), loans =>
     native.elementAt(spaceOf(store).handle, loans.lend(x), encodeAll(indices, STYLE.zero, loans, operation)),
   )
+}
+
+/**
+ * R's `x[[i]]` or `x[[i, j, …]]`, by positions, names or R's subscripts: one element of a Vector, or what a List holds. Every element of the
+ * empty array, R's NULL, is NULL: null. Throws OUT_OF_BOUNDS where there is no such element, SUBSCRIPT for an index that names not exactly one.
+ *
+ * @example
+ * element(ages, 0)          // ages.get(0)
+ * element(ages, rIndex(1))  // the same, as R counts
+ */
+export function element(x: Subject | readonly never[], ...indices: unknown[]): Scalar | Stored | null {
+  if (isNull(x)) return null
+  if (isVector(x) || isList(x)) return x.get(elementAt(x, indices, 'element'))
+  return fail('ARGUMENT', `element: expected a Vector or a List, not ${show(x)}`)
 }
 
 function isWritable(store: Store): boolean {

@@ -289,6 +289,10 @@ export interface Native {
   convertTo(handle: number, token: number, type: number): number
   /** [facts] */
   combineAll(handle: number, tokens: Int32Array): void
+  /** baseline, avx2, avx512 or neon. */
+  instructionSet(): string
+  /** Physical cores. */
+  defaultThreads(): number
   /** Names of what `operate` can do; the place of one is its code. */
   operations(): string[]
   /** Operands as records of operands.ts. [facts] Warnings. */

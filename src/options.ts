@@ -6,7 +6,7 @@ import os from 'node:os'
 import { resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { fail, show } from './errors.js'
-import type { NativeOpen } from './native.js'
+import { native, type NativeOpen } from './native.js'
 import type { FmallocOptions, OpenOptions } from './types.js'
 import { warn } from './warnings.js'
 
@@ -164,7 +164,7 @@ const DEFAULTS: Readonly<FmallocOptions> = Object.freeze({
   reduceResultLength: 1e6,
   oocThresholdGb: os.totalmem() / 2 / GIB,
   oocTileMb: 256,
-  threads: os.availableParallelism(),
+  threads: native.defaultThreads(),
   tmpDir: os.tmpdir(),
 })
 

@@ -47,7 +47,7 @@ export const BASE = {
   '!': 'not',
   // subscripts
   '[': 'Vector.select Vector.exclude NdArray.subset DataFrame.select DataFrame.filter',
-  '[[': 'Vector.get NdArray.cell List.get DataFrame.column',
+  '[[': 'Vector.get NdArray.cell List.get DataFrame.column element',
   '[<-': 'Vector.replace Vector.set',
   '[[<-': 'Vector.set NdArray.setCell List.set',
   $: 'DataFrame.column',

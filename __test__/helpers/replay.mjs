@@ -57,7 +57,7 @@ const VECTOR =
 const ARRAY = 'rowSums colSums rowMeans colMeans cell subset replaceAt matmul crossprod tcrossprod'.split(' ')
 /** What only classes have. */
 const METHODS = new Set('get select replace as cell subset replaceAt'.split(' '))
-const FREE = [...VECTOR, ...ARRAY, 'combine'].filter(name => !METHODS.has(name))
+const FREE = [...VECTOR, ...ARRAY, 'combine', 'element'].filter(name => !METHODS.has(name))
 const SCALAR = new Set('sum prod max min range all any mean get cell'.split(' '))
 
 /** The package. `calls` receives the name of every call; `instead` runs before the answer is given, and may throw another one. */
@@ -69,7 +69,8 @@ export function replay(golden, calls = [], instead = () => {}) {
     raised.push(...golden.warn)
     if (golden.error) throw new Refused('ARGUMENT', golden.error_kind)
     const { expect } = golden
-    if (golden.op === '[[' && golden.args[0].type !== 'list') return scalar(expect.type, expect.values[0])
+    if (golden.op === '[[' && !['list', 'null'].includes(golden.args[0].type))
+      return scalar(expect.type, expect.values[0])
     if (!SCALAR.has(name) || golden.op === '[[') return expect.type === 'null' ? null : make(expect)
     const scalars = expect.values.map(element => scalar(expect.type, element))
     return name === 'range' ? scalars : scalars[0]
@@ -79,7 +80,10 @@ export function replay(golden, calls = [], instead = () => {}) {
     for (const name of value.dim === undefined ? VECTOR : [...VECTOR, ...ARRAY]) {
       Object.defineProperty(object, name, { value: () => result(name, object) })
     }
-    object.subarray = start => make({ ...value, values: value.values.slice(start) })
+    object.subarray = start => {
+      const names = value.names && { names: value.names.slice(start) }
+      return make({ ...value, values: value.values.slice(start), ...names })
+    }
     return object
   }
   const plain = (type, values) => {

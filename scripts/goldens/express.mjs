@@ -36,9 +36,10 @@ export class Arguments {
     const { type, values, dim, dimnames, names } = value
     if (type === 'list') return this.#list(value)
     if (dim !== undefined) return this.#array(type, values, dim, dimnames)
-    if (names !== undefined) return this.store.vector(type, elements(type, values), { names })
-    if (!this.subarrays || isHeld) return this.store.vector(type, elements(type, values))
-    return this.store.vector(type, elements(type, [DECOY[type], ...values])).subarray(1)
+    const isPart = this.subarrays && !isHeld
+    const options = names === undefined ? {} : { names: isPart ? ['decoy', ...names] : names }
+    if (!isPart) return this.store.vector(type, elements(type, values), options)
+    return this.store.vector(type, elements(type, [DECOY[type], ...values]), options).subarray(1)
   }
 
   #array(type, values, dim, dimnames) {

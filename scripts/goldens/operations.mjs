@@ -1,11 +1,8 @@
 // Every operation of the goldens as a call of the package. An entry takes a `Call` and the case's arguments and returns `{ object }`
-// (a stored object, or null) or `{ scalars, type? }`. What the package lacks, or cannot say, counts as skipped.
+// (a stored object, or null) or `{ scalars, type? }`. What the package lacks counts as skipped.
 
 /** The package has no such method or function (yet). Never a pass, never a failure. */
 export class Missing extends Error {}
-
-/** The case says something that the API by decision cannot say. */
-export class Inexpressible extends Error {}
 
 /** One style of calling: a method where the receiver has it, else the free function; or the other way round. */
 export class Call {
@@ -86,13 +83,7 @@ const margin =
 
 // ---- subscripts
 
-function refuseNull({ type }) {
-  if (type === 'null')
-    throw new Inexpressible('NULL is no object of the package, so nothing can be asked of it')
-}
-
 function subset(call, [x, ...indices], { drop }) {
-  refuseNull(x)
   const object = call.write.operand(x)
   const subscripts = indices.map(index => call.write.subscript(index))
   if (isByDimension(x, indices)) {
@@ -108,7 +99,11 @@ function isByDimension({ dim }, indices) {
 }
 
 function element(call, [x, ...indices]) {
-  refuseNull(x)
+  // Nothing has methods but an object; NULL is asked by the function.
+  if (call.free || x.type === 'null') {
+    const got = call.fm.element(call.write.operand(x), ...indices.map(index => call.write.single(index)))
+    return ['list', 'null'].includes(x.type) ? { object: got } : { scalars: [got], type: x.type }
+  }
   const object = call.write.operand(x)
   const subscripts = indices.map(index => call.write.single(index))
   const isCell = indices.length > 1 && x.dim?.length !== 2

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { difference } from './compare.mjs'
 import { Arguments, Unmade } from './express.mjs'
 import { judge, kindNote } from './judge.mjs'
-import { Call, Inexpressible, Missing, OPERATIONS } from './operations.mjs'
+import { Call, Missing, OPERATIONS } from './operations.mjs'
 import { readObject, readScalars } from './read.mjs'
 
 /** Cases after which a store is emptied: a folder may have any number of them. */
@@ -98,11 +98,9 @@ function isRefusal(fm, error) {
   return fm.isFmallocError(error) && !OWN_FAULTS.has(error.code.replace('ERR_FMALLOC_', ''))
 }
 
-/** The verdict on a call that was not judged: skipped where the package lacks something and says so, or by decision; else failed. */
+/** The verdict on a call that was not judged: skipped where the package lacks something and says so; else failed. */
 function unrun(fm, error) {
-  if (error instanceof Missing || error instanceof Inexpressible) {
-    return { status: 'skipped', reason: error.message, decided: error instanceof Inexpressible }
-  }
+  if (error instanceof Missing) return { status: 'skipped', reason: error.message }
   const cause = error instanceof Unmade ? error.cause : error
   const where = error instanceof Unmade ? 'an argument could not be made: ' : ''
   if (fm.isFmallocError(cause, 'ERR_FMALLOC_UNSUPPORTED')) {

@@ -6,7 +6,7 @@ use crate::operands::{Operands, context};
 use napi::bindgen_prelude::Float64ArraySlice;
 use napi_derive::napi;
 use rfmalloc_core::compute::{
-    Arith, Binary, Compare, Context, Cumulative, Logic, Math, Math2, Missing, Unary,
+    Arith, Binary, Compare, Context, Cumulative, Isa, Logic, Math, Math2, Missing, Unary,
 };
 use rfmalloc_core::{Code, Error, Given, Handle, Store, Warnings};
 use std::sync::OnceLock;
@@ -78,6 +78,18 @@ fn act(code: u32) -> Result<Act> {
 #[napi(catch_unwind)]
 pub fn operations() -> Vec<&'static str> {
     acts().iter().map(|(name, _)| *name).collect()
+}
+
+/// The instruction set of this process.
+#[napi(catch_unwind)]
+pub fn instruction_set() -> &'static str {
+    Isa::chosen().name()
+}
+
+/// Threads that an operation runs on unless it is told otherwise.
+#[napi(catch_unwind)]
+pub fn default_threads() -> u32 {
+    rfmalloc_core::compute::default_threads() as u32
 }
 
 fn run(
