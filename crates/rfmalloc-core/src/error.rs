@@ -3,80 +3,81 @@
 //! Holds: [`Code`], [`Error`], [`Result`]. May touch: nothing else. Every error says what, where (in `details`: offsets, ids,
 //! names) and what to do; the code string is what JavaScript sees as `error.code`.
 
-use std::fmt;
+use std::ffi::CStr;
+use std::fmt::{self, Write};
 
-/// What went wrong, as a caller may test for it.
+/// What went wrong, as a caller may test for it. The numbers are those of `include/rfmalloc.h`: none is ever given to another meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Code {
     /// A wrong argument: path, length, option, name.
-    Argument,
+    Argument = 1,
     /// The object has another type than asked for, or the type is unknown.
-    Type,
+    Type = 2,
     /// A value that the element type cannot hold exactly.
-    Value,
+    Value = 3,
     /// An element index outside the vector.
-    OutOfBounds,
+    OutOfBounds = 4,
     /// A length that does not fit (e.g. a file that is no multiple of the element).
-    Length,
+    Length = 5,
     /// Not there yet, or not on this platform.
-    Unsupported,
+    Unsupported = 6,
     /// The store is closed.
-    Closed,
+    Closed = 7,
     /// The object was destroyed.
-    Destroyed,
+    Destroyed = 8,
     /// The object is in use by a running operation, or held by a list or frame.
-    Busy,
+    Busy = 9,
     /// The store was opened read-only.
-    ReadOnly,
+    ReadOnly = 10,
     /// The object is sealed: its elements are immutable.
-    Sealed,
+    Sealed = 11,
     /// The name is taken.
-    Exists,
+    Exists = 12,
     /// No such file or name.
-    NotFound,
+    NotFound = 13,
     /// The file is open, or was made, in another mode.
-    Mode,
+    Mode = 14,
     /// Another process holds the file.
-    Locked,
+    Locked = 15,
     /// The reference names an object that no longer exists.
-    StaleRef,
+    StaleRef = 16,
     /// The object belongs to another store.
-    OtherStore,
+    OtherStore = 17,
     /// A file without our magic.
-    NotAStore,
+    NotAStore = 18,
     /// Bytes on disk that contradict themselves.
-    Corrupt,
+    Corrupt = 19,
     /// The file is shorter than its superblock says.
-    Truncated,
+    Truncated = 20,
     /// The file was written in another format version.
-    Version,
+    Version = 21,
     /// The disk, the quota or the store's limit is exhausted.
-    NoSpace,
+    NoSpace = 22,
     /// More than one buffer or address space can hold.
-    TooLarge,
+    TooLarge = 23,
     /// The system refused an operation on the file.
-    Io,
+    Io = 24,
     /// A sync failed earlier: the store no longer accepts changes.
-    Poisoned,
+    Poisoned = 25,
     /// A subscript of the wrong kind, or subscripts that do not go together.
-    Subscript,
+    Subscript = 26,
     /// An operand that arithmetic does not take: text, raw.
-    NonNumeric,
+    NonNumeric = 27,
     /// Arrays whose shapes do not go together.
-    NonConformable,
+    NonConformable = 28,
     /// Extents or dimnames that do not fit.
-    Dim,
+    Dim = 29,
     /// An operation that complex numbers do not have.
-    Complex,
+    Complex = 30,
     /// A list that would hold itself.
-    Cycle,
+    Cycle = 31,
     /// Text that is no valid Unicode.
-    Encoding,
+    Encoding = 32,
     /// The runtime refuses external buffers.
-    NoExternal,
+    NoExternal = 33,
     /// A panic or an impossible state: a bug.
-    Internal,
+    Internal = 34,
 }
 
 impl Code {
@@ -124,41 +125,46 @@ impl Code {
     /// assert_eq!(rfmalloc_core::Code::NoSpace.as_str(), "ERR_FMALLOC_NO_SPACE");
     /// ```
     pub fn as_str(self) -> &'static str {
+        self.as_c_str().to_str().unwrap_or_default()
+    }
+
+    /// The same for C.
+    pub fn as_c_str(self) -> &'static CStr {
         match self {
-            Self::Argument => "ERR_FMALLOC_ARGUMENT",
-            Self::Type => "ERR_FMALLOC_TYPE",
-            Self::Value => "ERR_FMALLOC_VALUE",
-            Self::OutOfBounds => "ERR_FMALLOC_OUT_OF_BOUNDS",
-            Self::Length => "ERR_FMALLOC_LENGTH",
-            Self::Unsupported => "ERR_FMALLOC_UNSUPPORTED",
-            Self::Closed => "ERR_FMALLOC_CLOSED",
-            Self::Destroyed => "ERR_FMALLOC_DESTROYED",
-            Self::Busy => "ERR_FMALLOC_BUSY",
-            Self::ReadOnly => "ERR_FMALLOC_READ_ONLY",
-            Self::Sealed => "ERR_FMALLOC_SEALED",
-            Self::Exists => "ERR_FMALLOC_EXISTS",
-            Self::NotFound => "ERR_FMALLOC_NOT_FOUND",
-            Self::Mode => "ERR_FMALLOC_MODE",
-            Self::Locked => "ERR_FMALLOC_LOCKED",
-            Self::StaleRef => "ERR_FMALLOC_STALE_REF",
-            Self::OtherStore => "ERR_FMALLOC_OTHER_STORE",
-            Self::NotAStore => "ERR_FMALLOC_NOT_A_STORE",
-            Self::Corrupt => "ERR_FMALLOC_CORRUPT",
-            Self::Truncated => "ERR_FMALLOC_TRUNCATED",
-            Self::Version => "ERR_FMALLOC_VERSION",
-            Self::NoSpace => "ERR_FMALLOC_NO_SPACE",
-            Self::TooLarge => "ERR_FMALLOC_TOO_LARGE",
-            Self::Io => "ERR_FMALLOC_IO",
-            Self::Poisoned => "ERR_FMALLOC_POISONED",
-            Self::Subscript => "ERR_FMALLOC_SUBSCRIPT",
-            Self::NonNumeric => "ERR_FMALLOC_NON_NUMERIC",
-            Self::NonConformable => "ERR_FMALLOC_NON_CONFORMABLE",
-            Self::Dim => "ERR_FMALLOC_DIM",
-            Self::Complex => "ERR_FMALLOC_COMPLEX",
-            Self::Cycle => "ERR_FMALLOC_CYCLE",
-            Self::Encoding => "ERR_FMALLOC_ENCODING",
-            Self::NoExternal => "ERR_FMALLOC_NO_EXTERNAL",
-            Self::Internal => "ERR_FMALLOC_INTERNAL",
+            Self::Argument => c"ERR_FMALLOC_ARGUMENT",
+            Self::Type => c"ERR_FMALLOC_TYPE",
+            Self::Value => c"ERR_FMALLOC_VALUE",
+            Self::OutOfBounds => c"ERR_FMALLOC_OUT_OF_BOUNDS",
+            Self::Length => c"ERR_FMALLOC_LENGTH",
+            Self::Unsupported => c"ERR_FMALLOC_UNSUPPORTED",
+            Self::Closed => c"ERR_FMALLOC_CLOSED",
+            Self::Destroyed => c"ERR_FMALLOC_DESTROYED",
+            Self::Busy => c"ERR_FMALLOC_BUSY",
+            Self::ReadOnly => c"ERR_FMALLOC_READ_ONLY",
+            Self::Sealed => c"ERR_FMALLOC_SEALED",
+            Self::Exists => c"ERR_FMALLOC_EXISTS",
+            Self::NotFound => c"ERR_FMALLOC_NOT_FOUND",
+            Self::Mode => c"ERR_FMALLOC_MODE",
+            Self::Locked => c"ERR_FMALLOC_LOCKED",
+            Self::StaleRef => c"ERR_FMALLOC_STALE_REF",
+            Self::OtherStore => c"ERR_FMALLOC_OTHER_STORE",
+            Self::NotAStore => c"ERR_FMALLOC_NOT_A_STORE",
+            Self::Corrupt => c"ERR_FMALLOC_CORRUPT",
+            Self::Truncated => c"ERR_FMALLOC_TRUNCATED",
+            Self::Version => c"ERR_FMALLOC_VERSION",
+            Self::NoSpace => c"ERR_FMALLOC_NO_SPACE",
+            Self::TooLarge => c"ERR_FMALLOC_TOO_LARGE",
+            Self::Io => c"ERR_FMALLOC_IO",
+            Self::Poisoned => c"ERR_FMALLOC_POISONED",
+            Self::Subscript => c"ERR_FMALLOC_SUBSCRIPT",
+            Self::NonNumeric => c"ERR_FMALLOC_NON_NUMERIC",
+            Self::NonConformable => c"ERR_FMALLOC_NON_CONFORMABLE",
+            Self::Dim => c"ERR_FMALLOC_DIM",
+            Self::Complex => c"ERR_FMALLOC_COMPLEX",
+            Self::Cycle => c"ERR_FMALLOC_CYCLE",
+            Self::Encoding => c"ERR_FMALLOC_ENCODING",
+            Self::NoExternal => c"ERR_FMALLOC_NO_EXTERNAL",
+            Self::Internal => c"ERR_FMALLOC_INTERNAL",
         }
     }
 }
@@ -282,10 +288,46 @@ impl Error {
         &self.message
     }
 
+    /// As many of the details as one JSON object of `most_nbytes` bytes can hold, in the order they were added; none: `{}`.
+    pub fn details_json(&self, most_nbytes: usize) -> String {
+        let mut out = String::from("{");
+        for (key, value) in &self.details {
+            let before = out.len();
+            let separator = if before > 1 { "," } else { "" };
+            let _ = match value {
+                Detail::Number(n) => write!(out, "{separator}\"{key}\":{n}"),
+                Detail::Text(s) => write!(out, "{separator}\"{key}\":{}", json_string(s)),
+            };
+            if out.len() >= most_nbytes {
+                out.truncate(before);
+            }
+        }
+        out.push('}');
+        out
+    }
+
     /// The details in the order they were added.
     pub fn details(&self) -> &[(&'static str, Detail)] {
         &self.details
     }
+}
+
+fn json_string(s: &str) -> String {
+    let mut out = String::from("\"");
+    for c in s.chars() {
+        match c {
+            '"' | '\\' => {
+                out.push('\\');
+                out.push(c);
+            }
+            c if u32::from(c) < 0x20 => {
+                let _ = write!(out, "\\u{:04x}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
 }
 
 impl fmt::Display for Error {

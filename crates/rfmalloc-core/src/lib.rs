@@ -80,8 +80,8 @@ pub use region::{PageAdvice, RawBytes};
 pub use seam::{Event, Observer};
 pub use segment_view::SegmentView;
 pub use store::{
-    ARRAY, Attributes, Change, Compaction, Control, CopyWork, FRAME, Fault, Handle, Info, LIST, MATRIX, Mode,
-    ObjectFacts, ObjectState, ObjectWork, OpenOptions, Opened, Pin, RecordRow, Role, Store, StoreWork,
-    Summary, Usage, VECTOR, VerifyReport, VerifyStep, frame_rows, sync_all_stores,
+    ARRAY, Attributes, Change, Compaction, Control, CopyWork, Entry, FRAME, Fault, Handle, Info, LIST,
+    MATRIX, Mode, ObjectFacts, ObjectState, ObjectWork, OpenOptions, Opened, Pin, RecordRow, Role, Store,
+    StoreWork, Summary, Usage, VECTOR, VerifyReport, VerifyStep, frame_rows, sync_all_stores,
 };
 pub use strings::{Strings, TextOperand};

@@ -36,6 +36,20 @@ fn number(e: &Error, key: &str) -> Option<u64> {
     })
 }
 
+/// Ids of the records that a walk over the catalog says are damaged, and how many it says are whole.
+fn damaged_in_walk(store: &Store) -> (Vec<u64>, usize) {
+    let (mut damaged, mut whole) = (Vec::new(), 0);
+    let walked = store.walk(|entry| {
+        match entry.dtype {
+            None => damaged.push(entry.id),
+            Some(_) => whole += 1,
+        }
+        true
+    });
+    walked.unwrap();
+    (damaged, whole)
+}
+
 #[test]
 fn overlapping_records_are_named_and_nothing_is_written() {
     let (_dir, path) = sample(3);
@@ -113,6 +127,7 @@ fn zeroed_state_word_refuses_changes_and_absence() {
     assert_eq!(read_name(&store, "v8").unwrap(), Some(bytes(8, 40)));
     assert_code(read_name(&store, "v7"), Code::Corrupt);
     assert_code(store.has("never there"), Code::Corrupt);
+    assert_eq!(damaged_in_walk(&store), (vec![7], 19));
     let e = assert_code(try_create(&store, None, 1, 1), Code::Corrupt);
     assert_eq!(number(&e, "id"), Some(7));
     assert!(!store.verify().unwrap().faults.is_empty());
@@ -132,6 +147,7 @@ fn every_damaged_byte_of_a_record_is_noticed() {
         let store = open(&path, &booted(BOOT));
         assert_code(read_name(&store, "v0"), Code::Corrupt);
         assert_eq!(read_name(&store, "v1").unwrap(), Some(bytes(1, 40)), "byte {at}");
+        assert_eq!(damaged_in_walk(&store), (vec![0], 1), "byte {at}");
         assert!(!store.verify().unwrap().faults.is_empty(), "byte {at}");
     }
 }
@@ -229,6 +245,7 @@ fn try_everything(path: &Path, boot: [u8; 16]) {
         let _ = store.verify();
         let _ = store.summary();
         let _ = store.info();
+        let _ = store.walk(|_| true);
         for i in 0..4 {
             let _ = read_name(&store, &name(i));
             for generation in 0..6 {

@@ -1,7 +1,6 @@
 //! Core errors to JavaScript errors: `code` is the core's, the message is `text` or `text NUL {json details}`; the facade takes it apart.
 
-use rfmalloc_core::{Code, Detail, Error};
-use std::fmt::Write;
+use rfmalloc_core::{Code, Error};
 
 /// The `code` property of a thrown error.
 pub(crate) struct Status(&'static str);
@@ -29,34 +28,8 @@ fn reason(e: &Error) -> String {
     let mut out = e.message().replace('\0', "\u{FFFD}");
     if !e.details().is_empty() {
         out.push('\0');
-        let mut separator = '{';
-        for (key, value) in e.details() {
-            let _ = match value {
-                Detail::Number(n) => write!(out, "{separator}\"{key}\":{n}"),
-                Detail::Text(s) => write!(out, "{separator}\"{key}\":{}", json_string(s)),
-            };
-            separator = ',';
-        }
-        out.push('}');
+        out.push_str(&e.details_json(usize::MAX));
     }
-    out
-}
-
-fn json_string(s: &str) -> String {
-    let mut out = String::from("\"");
-    for c in s.chars() {
-        match c {
-            '"' | '\\' => {
-                out.push('\\');
-                out.push(c);
-            }
-            c if u32::from(c) < 0x20 => {
-                let _ = write!(out, "\\u{:04x}", u32::from(c));
-            }
-            c => out.push(c),
-        }
-    }
-    out.push('"');
     out
 }
 

@@ -79,23 +79,27 @@ impl Store {
         name: Option<&str>,
         replace: bool,
     ) -> Result<Handle> {
-        if bytes.len() as u64 != len.saturating_mul(dtype.width()) {
-            return Err(Error::new(
-                Code::Length,
-                format!("{} bytes given for {len} elements of {} bytes", bytes.len(), dtype.width()),
-            ));
-        }
-        dtype.plain()?;
+        check_bytes(dtype, len, bytes)?;
         if bytes.len() <= SMALL_PAYLOAD && self.mode() == Mode::Persistent {
             return self.with_space(|| self.put_small(dtype, len, bytes, name, replace));
         }
-        let mut handle = self.reserve(dtype, len, false)?;
+        let mut handle = self.staged(dtype, len, bytes)?;
+        self.commit(&mut handle, name, replace)?;
+        Ok(handle)
+    }
+
+    /// A temporary with these element bytes: what is still to get a shape or names before it is committed.
+    ///
+    /// # Errors
+    /// As [`Store::reserve`]; `LENGTH`: `bytes` is not `len` × width; `TYPE`: elements that are no plain bytes.
+    pub fn staged(&self, dtype: Dtype, len: u64, bytes: &[u8]) -> Result<Handle> {
+        check_bytes(dtype, len, bytes)?;
+        let handle = self.reserve(dtype, len, false)?;
         if !bytes.is_empty() {
             let operation = handle.begin()?;
             operation.span().write(0, bytes);
             operation.wrote(0, handle.facts.nbytes);
         }
-        self.commit(&mut handle, name, replace)?;
         Ok(handle)
     }
 
@@ -346,6 +350,16 @@ impl Store {
     }
 }
 
+fn check_bytes(dtype: Dtype, len: u64, bytes: &[u8]) -> Result<()> {
+    if bytes.len() as u64 != len.saturating_mul(dtype.width()) {
+        return Err(Error::new(
+            Code::Length,
+            format!("{} bytes given for {len} elements of {} bytes", bytes.len(), dtype.width()),
+        ));
+    }
+    dtype.plain().map(|_| ())
+}
+
 impl Shared {
     /// Runs `act`, which changes nothing when it fails; where it finds no space while the bytes of destroyed objects wait for a sync, syncs
     /// and runs it once more.
@@ -401,7 +415,7 @@ impl Inner {
         let dtype = Dtype::from_code(live.head.dtype)
             .ok_or_else(|| self.damaged(idx, "unknown element type"))?
             .supported()?;
-        let kind = if live.head.kind < LIST { live.body.shape() } else { live.head.kind };
+        let kind = live.kind();
         let mut object =
             Object::new(dtype, kind, live.body.len, live.body.payload, Some((idx, live.head.generation)));
         if live.body.is_sealed() {

@@ -30,6 +30,7 @@
 //! | `seal` | elements immutable from now on, with checksums |
 //! | `reset`, `usage` | a store emptied; where its bytes are |
 //! | `report` | allocations, info, summary |
+//! | `entries` | a walk over the catalog |
 //! | `verify`, `verify_text` | every check there is, changing nothing |
 //!
 //! Locking: one mutex (`Shared::inner`) over catalog, map, objects and superblock. It is never held during a whole-file sync except when
@@ -45,6 +46,7 @@ mod copy;
 mod creation;
 mod death;
 mod dense;
+mod entries;
 mod find;
 mod frames;
 mod handle;
@@ -74,6 +76,7 @@ pub use attributes::{ARRAY, Attributes, Change, FRAME, LIST, MATRIX, Role, VECTO
 pub use background::sync_all_stores;
 pub use compact::Compaction;
 pub use copy::CopyWork;
+pub use entries::Entry;
 pub use frames::frame_rows;
 pub use handle::{Handle, ObjectFacts, ObjectState, Pin};
 pub use harden::ObjectWork;
