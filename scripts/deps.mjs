@@ -1,5 +1,5 @@
-// The house's walls: dependencies point down only (C -> fmalloc-sys -> rfmalloc-core -> rfmalloc-napi -> TypeScript), `unsafe`
-// stands only in the rooms named for it, and one TypeScript file imports the addon. Prints each broken rule; exits 1 if any.
+// The house's walls: dependencies point down only (C -> fmalloc-sys -> rfmalloc-core -> rfmalloc-table -> rfmalloc-capi, rfmalloc-napi ->
+// TypeScript), `unsafe` stands only in the rooms named for it, and one TypeScript file imports the addon. Prints each broken rule; exits 1 if any.
 import { execFileSync } from 'node:child_process'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
@@ -16,6 +16,9 @@ const unsafeRooms = [
   'crates/rfmalloc-core/src/platform/',
   'crates/rfmalloc-core/src/kernels/simd.rs',
   'crates/rfmalloc-core/src/kernels/simd_product.rs',
+  // The doors of C: every function takes pointers.
+  'crates/rfmalloc-table/src/',
+  'crates/rfmalloc-capi/src/',
   'crates/rfmalloc-napi/src/view.rs',
 ]
 
@@ -51,7 +54,9 @@ function checkCrates() {
   const allowed = {
     'fmalloc-sys': [],
     'rfmalloc-core': ['fmalloc-sys'],
-    'rfmalloc-napi': ['rfmalloc-core'],
+    'rfmalloc-table': ['rfmalloc-core'],
+    'rfmalloc-capi': ['rfmalloc-table'],
+    'rfmalloc-napi': ['rfmalloc-core', 'rfmalloc-table'],
   }
   for (const [name, below] of Object.entries(allowed)) {
     if (!idOf.has(name)) {
@@ -65,9 +70,10 @@ function checkCrates() {
   }
   const sys = idOf.has('fmalloc-sys') ? linked(nodeOf.get(idOf.get('fmalloc-sys'))) : []
   for (const id of sys) broken.push(`fmalloc-sys depends on ${nameOf.get(id)}: it may link nothing`)
-  const core = idOf.has('rfmalloc-core') ? closure('rfmalloc-core') : []
-  for (const name of core.filter(dep => dep.startsWith('napi'))) {
-    broken.push(`rfmalloc-core reaches ${name}: the core knows no JavaScript`)
+  for (const crate of ['rfmalloc-core', 'rfmalloc-table', 'rfmalloc-capi'].filter(name => idOf.has(name))) {
+    for (const name of closure(crate).filter(dep => dep.startsWith('napi'))) {
+      broken.push(`${crate} reaches ${name}: it knows no JavaScript`)
+    }
   }
 }
 
