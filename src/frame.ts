@@ -3,6 +3,7 @@
  * change: `with` and `pick` make others that share columns. It may touch handles and facades; how frames are made is in `frames.ts`.
  */
 import { inspect } from 'node:util'
+import { exportCsv, type ExportCsvOptions } from './csv.js'
 import { fail, quietly, show } from './errors.js'
 import { facadeOf } from './facade.js'
 import { pickColumns, withColumns, type ColumnInput, type SchemaOf } from './frames.js'
@@ -284,6 +285,18 @@ export class DataFrame<out C extends Schema = Schema> implements Iterable<Row<C>
       )
     }
     return [...this]
+  }
+
+  /**
+   * Writes the rows as CSV (UTF-8), off the event loop: doubles with the fewest digits that read back as the same number, text quoted where it
+   * needs it, NA as `NA`. The file appears when it is complete; an error or abort leaves none, and an old one as it was. `onProgress` counts
+   * rows. Rejects with EXISTS without `replace`, NOT_FOUND (the folder), NO_SPACE, IO, CLOSED.
+   *
+   * @example
+   * await df.exportCsv('people.csv', { replace: true })
+   */
+  exportCsv(path: string | URL, o?: ExportCsvOptions): Promise<{ nbytes: number }> {
+    return exportCsv(this as DataFrame, path, o)
   }
 
   /** The one-line summary, never the data. */

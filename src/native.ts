@@ -147,6 +147,51 @@ export interface NativeText {
   lengths?: Int32Array | null
 }
 
+/** Columns on their way from the thread that reads them; opaque. */
+export interface CsvParcel {
+  readonly parcel: unique symbol
+}
+
+/** How a CSV file is read; a type code of -1 leaves the column out. */
+export interface NativeCsvOptions {
+  delimiter: string
+  quote?: string
+  header: boolean
+  names?: string[]
+  checkNames: boolean
+  typeNames: string[]
+  typeCodes: number[]
+  na: string[]
+  skip: number
+}
+
+/** How a CSV file is written. */
+export interface NativeCsvStyle {
+  delimiter: string
+  quote: string
+  quoteAll: boolean
+  header: boolean
+  rowNames: boolean
+  na: string
+  crlf: boolean
+  bom: boolean
+  replace: boolean
+}
+
+/** What was read; of a column `row` is -1 unless `text` says why it is text. */
+export interface NativeCsvReport {
+  rows: number
+  nbytes: number
+  columns: {
+    name: string
+    type: 'logical' | 'integer' | 'numeric' | 'complex' | 'character'
+    nas: number
+    row: number
+    line: number
+    text: string
+  }[]
+}
+
 /** The binding. */
 export interface Native {
   factsBuffer(): ArrayBuffer
@@ -300,6 +345,25 @@ export interface Native {
   /** Writes over the first operand. Warnings. */
   operateInPlace(handle: number, code: number, operands: Float64Array, threads: number): number
 
+  /** What csvRead fills and csvFrame takes. */
+  csvParcel(): CsvParcel
+  csvRead(
+    handle: number,
+    path: string,
+    o: NativeCsvOptions,
+    parcel: CsvParcel,
+    control: Control,
+  ): Promise<void>
+  /** A temporary frame of what was read. [facts] */
+  csvFrame(handle: number, parcel: CsvParcel): NativeCsvReport
+  /** Resolves with the bytes written; nothing: it was stopped. */
+  csvWrite(
+    token: number,
+    path: string,
+    style: NativeCsvStyle,
+    control: Control,
+  ): Promise<number | null | undefined>
+
   fill(token: number, start: number, end: number, pattern: Uint8Array): void
   copyRange(dst: number, dstIdx: number, src: number, srcStart: number, n: number): number
   importArray(dst: number, dstIdx: number, src: ArrayBufferView, exact: boolean): number
@@ -364,6 +428,8 @@ const ASYNC = new Set<string>([
   'storeVerifyAsync',
   'storeCompactAsync',
   'storeCompactTo',
+  'csvRead',
+  'csvWrite',
   'syncObject',
   'prefetch',
 ])

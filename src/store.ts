@@ -15,6 +15,7 @@ import {
   placeIn,
 } from './create.js'
 import { checkLength, dtypeOf, KIND, parseType, RAW } from './dtype.js'
+import { importCsv, type CsvImport, type ImportCsvOptions } from './csv.js'
 import { fail, quietly, show } from './errors.js'
 import { isFrame, type DataFrame } from './frame.js'
 import { checkSchema, createFrame, type ColumnInput, type SchemaOf } from './frames.js'
@@ -203,6 +204,21 @@ export class Store {
     o?: { name?: string; replace?: boolean; rowNames?: readonly string[] },
   ): DataFrame<SchemaOf<I>> {
     return createFrame(this, columns, o, 'dataFrame') as DataFrame<never> as DataFrame<SchemaOf<I>>
+  }
+
+  /**
+   * A committed data frame of a CSV file (UTF-8), read off the event loop in one pass or two, never held in memory. Each column gets the
+   * narrowest type that holds all of it, as R's read.csv does: logical, integer, numeric, complex, text; `columns` says what each became, how
+   * many are NA and which field made it text. `onProgress` counts bytes. An error or abort leaves nothing in the store.
+   *
+   * Rejects with VALUE (a field that is none of its column's given type, an empty file, an open quote), LENGTH (a record of another number of
+   * fields), ENCODING; `details` name `row` (from 0), `line` (from 1) and `column`. Also NOT_FOUND, EXISTS, NO_SPACE, IO, CLOSED.
+   *
+   * @example
+   * const { frame, columns } = await store.importCsv('flights.csv', { name: 'flights', types: { zip: 'character' } })
+   */
+  importCsv<C extends Schema = Schema>(path: string | URL, o?: ImportCsvOptions): Promise<CsvImport<C>> {
+    return importCsv(this, path, o) as Promise<CsvImport<never>> as Promise<CsvImport<C>>
   }
 
   /** File-backed memory for code that takes a buffer: the view of a temporary raw vector. Zeroed; freed with its last view. */

@@ -11,6 +11,7 @@
 //! - `subscript`, `select`, `assign`, `combine`: R's brackets and `c`, over raw element memory; nothing of stores;
 //! - `kernels`: arithmetic on private blocks; `program`: the block instruction set; `executor`: chunks, threads, cancellation;
 //!   `compute`: R's operations, over raw element memory like these;
+//! - `csv`: frames from text files and into them;
 //! - `brackets`: subscripts, assignment, conversion and `c` on objects; `operations`: `compute` on objects.
 //!
 //! Start with [`Store::open`]. Every error has a [`Code`]; nothing here panics on any file or argument by intent, and a panic is a bug.
@@ -29,6 +30,7 @@ pub mod cells;
 mod combine;
 pub mod compute;
 mod convert;
+mod csv;
 #[cfg(test)]
 mod draw;
 mod dtype;
@@ -52,6 +54,7 @@ pub mod mutants;
 pub mod na;
 mod names;
 mod operations;
+mod output;
 #[allow(unsafe_code)]
 mod platform;
 mod program;
@@ -70,6 +73,7 @@ mod text;
 
 pub use brackets::{Index, Part, Style, What};
 pub use convert::{Source, Warnings};
+pub use csv::{ColumnReport, CsvExport, CsvImport, CsvOptions, CsvStyle, WhyText};
 pub use dtype::{Dtype, MAX_LEN};
 pub use elements::{PrefetchWork, Vector};
 pub use error::{Code, Detail, Error, Result};

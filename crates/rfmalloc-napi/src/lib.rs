@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `view` | raw Node-API: external buffers, weak references (the only unsafe file) |
 //! | `thread` | what this thread has open |
-//! | `store`, `object`, `attributes`, `elements`, `brackets`, `lists`, `text`, `operations` | the exports |
+//! | `store`, `object`, `attributes`, `elements`, `brackets`, `lists`, `text`, `operations`, `csv` | the exports |
 //! | `operands` | operands of operations |
 //! | `task`, `job` | promises; `job`: those over a whole file |
 //! | `error` | core errors to JavaScript errors |
@@ -22,6 +22,7 @@
 
 mod attributes;
 mod brackets;
+mod csv;
 mod elements;
 mod error;
 mod job;

@@ -195,6 +195,17 @@ impl Handle {
         Ok(())
     }
 
+    /// From now on the hold is the calling thread's.
+    pub(super) fn change_thread(&mut self) {
+        let now = current_thread();
+        let Some(mut inner) = self.shared.lock_ours() else { return };
+        if let Some(o) = inner.objects.get(self.key, self.serial) {
+            o.handles.remove(self.thread);
+            o.handles.add(now);
+            self.thread = now;
+        }
+    }
+
     /// A number that no other object of this process ever has.
     pub fn serial(&self) -> u64 {
         self.serial

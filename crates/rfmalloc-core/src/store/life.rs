@@ -24,38 +24,7 @@ impl Store {
     /// # Errors
     /// `ARGUMENT` (length), `UNSUPPORTED` (type), `NO_SPACE`, `READ_ONLY`, `CORRUPT`, `CLOSED`.
     pub fn reserve(&self, dtype: Dtype, len: u64, zeroed: bool) -> Result<Handle> {
-        let sh = self.shared()?;
-        if dtype.supported()? == Dtype::List {
-            return Err(Error::new(Code::Type, "a list is made of objects, not of elements"));
-        }
-        // An element of text that nobody wrote must be one: the empty string.
-        let zeroed = zeroed || dtype == Dtype::Character;
-        if len > MAX_LEN {
-            return Err(Error::new(
-                Code::Argument,
-                format!("length {len} exceeds the limit of {MAX_LEN} elements"),
-            ));
-        }
-        let nbytes = len * dtype.width();
-        let units = nbytes.next_multiple_of(UNIT);
-        let (mut inner, (payload, known_zero)) = self.with_space(|| {
-            let mut inner = sh.lock_open()?;
-            inner.begin(sh)?;
-            let found = if units == 0 { (Extent::EMPTY, 0) } else { inner.allocate(sh, units)? };
-            Ok((inner, found))
-        })?;
-        let key = inner.objects.insert(Object::new(dtype, 0, len, payload, None));
-        let handle = inner.handle(sh, key)?;
-        drop(inner);
-        // The extent is ours: zeroed outside the lock, as an operation, so that a close waits for it.
-        let dirty = units - known_zero;
-        let from = if zeroed { 0 } else { nbytes };
-        if from < dirty {
-            let _operation = handle.begin()?;
-            zero(sh, Extent { off: payload.off + from, nbytes: dirty - from });
-        }
-        sh.seam.loss.check()?;
-        Ok(handle)
+        self.shared()?.reserve(dtype, len, zeroed)
     }
 
     /// A committed vector with these element bytes.
@@ -361,6 +330,42 @@ fn check_bytes(dtype: Dtype, len: u64, bytes: &[u8]) -> Result<()> {
 }
 
 impl Shared {
+    /// See [`Store::reserve`].
+    pub(super) fn reserve(self: &Arc<Self>, dtype: Dtype, len: u64, zeroed: bool) -> Result<Handle> {
+        let sh = self;
+        if dtype.supported()? == Dtype::List {
+            return Err(Error::new(Code::Type, "a list is made of objects, not of elements"));
+        }
+        // An element of text that nobody wrote must be one: the empty string.
+        let zeroed = zeroed || dtype == Dtype::Character;
+        if len > MAX_LEN {
+            return Err(Error::new(
+                Code::Argument,
+                format!("length {len} exceeds the limit of {MAX_LEN} elements"),
+            ));
+        }
+        let nbytes = len * dtype.width();
+        let units = nbytes.next_multiple_of(UNIT);
+        let (mut inner, (payload, known_zero)) = self.with_space(|| {
+            let mut inner = sh.lock_open()?;
+            inner.begin(sh)?;
+            let found = if units == 0 { (Extent::EMPTY, 0) } else { inner.allocate(sh, units)? };
+            Ok((inner, found))
+        })?;
+        let key = inner.objects.insert(Object::new(dtype, 0, len, payload, None));
+        let handle = inner.handle(sh, key)?;
+        drop(inner);
+        // The extent is ours: zeroed outside the lock, as an operation, so that a close waits for it.
+        let dirty = units - known_zero;
+        let from = if zeroed { 0 } else { nbytes };
+        if from < dirty {
+            let _operation = handle.begin()?;
+            zero(sh, Extent { off: payload.off + from, nbytes: dirty - from });
+        }
+        sh.seam.loss.check()?;
+        Ok(handle)
+    }
+
     /// Runs `act`, which changes nothing when it fails; where it finds no space while the bytes of destroyed objects wait for a sync, syncs
     /// and runs it once more.
     pub(super) fn with_space<T>(self: &Arc<Self>, mut act: impl FnMut() -> Result<T>) -> Result<T> {

@@ -28,6 +28,7 @@
 //! | `handle` | handles, pins, operations |
 //! | `find` | names and ids to records |
 //! | `seal` | elements immutable from now on, with checksums |
+//! | `temporaries` | filled on another thread before anybody knows them |
 //! | `reset`, `usage` | a store emptied; where its bytes are |
 //! | `report` | allocations, info, summary |
 //! | `entries` | a walk over the catalog |
@@ -66,6 +67,7 @@ mod seal;
 mod space;
 mod superblock;
 mod sync;
+mod temporaries;
 mod tree;
 mod upkeep;
 mod usage;
