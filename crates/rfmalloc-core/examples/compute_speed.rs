@@ -4,7 +4,7 @@
 //! (results). Only the ratios mean anything: machine and neighbours make the rest.
 
 use rfmalloc_core::compute::{
-    Arith, Binary, Compare, Context, Cumulative, Dims, Expr, Fused, Margin, Math, Operand, Product, Scalar,
+    Arith, Binary, Compare, Context, Cumulative, Dims, Fused, Margin, Math, Operand, Product, Scalar, Step,
     Summary, binary, cumulate, default_threads, margin, margin_shape, math, product, product_shape, summary,
 };
 use rfmalloc_core::{Dtype, RawBytes};
@@ -168,15 +168,17 @@ fn main() {
             measure(name, 2.0 * nbytes, copy, &mut || drop(black_box(cumulate(&ctx, f, &x, to))));
         }
         // In one pass: two streams in and one out, where the four operations one by one would touch eleven.
-        let operand = |i| Box::new(Expr::Operand(i));
-        let arith = |op, x, y| Box::new(Expr::Binary(Binary::Arith(op), x, y));
-        let doubled = arith(Arith::Mul, operand(2), operand(0));
-        let whole = arith(
-            Arith::Sub,
-            arith(Arith::Add, doubled, arith(Arith::Mul, operand(1), operand(0))),
-            operand(1),
-        );
-        let fused = Fused::new(&whole, &[x, y, two]).expect("defined");
+        let arith = |op, x, y| Step::Binary(Binary::Arith(op), x, y);
+        let steps = [
+            Step::Operand(0),
+            Step::Operand(1),
+            Step::Operand(2),
+            arith(Arith::Mul, 2, 0),
+            arith(Arith::Mul, 1, 0),
+            arith(Arith::Add, 3, 4),
+            arith(Arith::Sub, 5, 1),
+        ];
+        let fused = Fused::new(&steps, &[x, y, two]).expect("defined");
         measure("fused 2a + b*a - b", 3.0 * nbytes, copy * 1.5, &mut || {
             drop(black_box(fused.evaluate(&ctx, to)));
         });

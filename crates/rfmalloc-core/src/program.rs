@@ -91,7 +91,7 @@ pub(crate) struct Program {
 }
 
 /// Writes a program, each instruction into a register of its own; [`Builder::finish`] lets them share.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Builder {
     insts: Vec<Inst>,
 }

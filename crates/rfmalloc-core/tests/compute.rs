@@ -5,9 +5,10 @@ mod elements;
 
 use elements::Memory;
 use rfmalloc_core::compute::{
-    Arith, Binary, Compare, Context, Cumulative, Dims, Expr, Fused, Isa, Logic, Margin, Math, Math2, Operand,
-    Product, Scalar, Summary, Unary, Watch, binary, binary_type, cumulate, cumulative_type, margin,
-    margin_shape, math, math_type, math2, product, product_shape, summary, unary, unary_type,
+    Arith, Binary, Compare, Context, Cumulative, Dims, Fused, Isa, Logic, Margin, Math, Math2, Missing,
+    Operand, Product, Scalar, Step, Summary, Unary, Watch, binary, binary_type, cumulate, cumulative_type,
+    margin, margin_shape, math, math_type, math2, missing, product, product_shape, summary, summary_of,
+    unary,
 };
 use rfmalloc_core::{Dtype, Warnings, na};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -489,77 +490,60 @@ fn check_product(
     }
 }
 
-/// An expression of random operators over three operands: numeric, integer, one value.
-fn random_expr(dice: &mut Dice, depth: u32) -> Expr {
-    if depth == 0 || dice.next().is_multiple_of(6) {
-        return Expr::Operand((dice.next() % 3) as usize);
-    }
+/// An expression of random operators over three operands: numeric, integer, one value. Steps are used more than once.
+fn random_steps(dice: &mut Dice, count: usize) -> Vec<Step> {
+    let mut steps: Vec<Step> = (0..3).map(Step::Operand).collect();
     let arith = [Arith::Add, Arith::Sub, Arith::Mul, Arith::Div, Arith::Mod, Arith::IntDiv];
-    match dice.next() % 8 {
-        0 => Expr::Unary(Unary::Minus, Box::new(random_expr(dice, depth - 1))),
-        1 => Expr::Math(Math::Exp, Box::new(random_expr(dice, depth - 1))),
-        2 => Expr::Math(Math::Abs, Box::new(random_expr(dice, depth - 1))),
-        3 => {
-            let (x, y) = (random_expr(dice, depth - 1), random_expr(dice, depth - 1));
-            Expr::Binary(Binary::Compare(Compare::Lt), Box::new(x), Box::new(y))
-        }
-        4 => {
-            let (x, y) = (random_expr(dice, depth - 1), random_expr(dice, depth - 1));
-            Expr::Math2(Math2::Atan2, Box::new(x), Box::new(y))
-        }
-        _ => {
-            let op = arith[(dice.next() % 6) as usize];
-            let (x, y) = (random_expr(dice, depth - 1), random_expr(dice, depth - 1));
-            Expr::Binary(Binary::Arith(op), Box::new(x), Box::new(y))
-        }
+    for _ in 0..count {
+        let (x, y) = ((dice.next() as usize) % steps.len(), (dice.next() as usize) % steps.len());
+        steps.push(match dice.next() % 9 {
+            0 => Step::Unary(Unary::Minus, x),
+            1 => Step::Math(Math::Exp, x),
+            2 => Step::Math(Math::Abs, x),
+            3 => Step::Binary(Binary::Compare(Compare::Lt), x, y),
+            4 => Step::Math2(Math2::Atan2, x, y),
+            5 => Step::Missing(Missing::NaOrNan, x),
+            _ => Step::Binary(Binary::Arith(arith[(dice.next() % 6) as usize]), x, y),
+        });
     }
+    steps
 }
 
 /// The same operation by operation: each part a vector of its own.
-fn eager(ctx: &Context<'_>, expr: &Expr, operands: &[(Dtype, Vec<u8>)]) -> (Dtype, Vec<u8>) {
-    let part = |x: &Expr| eager(ctx, x, operands);
-    let one = |x: &Expr, f: &dyn Fn(Dtype, u64) -> Dtype, run: &dyn Fn(&Operand, rfmalloc_core::RawBytes)| {
-        let (dtype, bytes) = part(x);
-        let len = bytes.len() as u64 / dtype.width();
-        let out = f(dtype, len);
-        let (mut x, mut to) = (Memory::holding(dtype, &bytes, false), Memory::new(out, len, false));
-        run(&Operand::new(dtype, x.raw()), to.raw());
-        (out, to.bytes())
-    };
-    match expr {
-        Expr::Operand(idx) => operands[*idx].clone(),
-        Expr::Unary(op, x) => one(x, &|t, n| unary_type(*op, t, n).expect("defined"), &|x, out| {
-            unary(ctx, *op, x, out).expect("defined");
-        }),
-        Expr::Math(f, x) => one(x, &|t, _| math_type(*f, t).expect("defined"), &|x, out| {
-            math(ctx, *f, x, out).expect("defined");
-        }),
-        Expr::Binary(..) | Expr::Math2(..) => {
-            let (Expr::Binary(_, x, y) | Expr::Math2(_, x, y)) = expr else { unreachable!() };
-            let ((xt, xb), (yt, yb)) = (part(x), part(y));
-            let len = (xb.len() as u64 / xt.width()).max(yb.len() as u64 / yt.width());
-            let (mut mx, mut my) = (Memory::holding(xt, &xb, false), Memory::holding(yt, &yb, false));
-            let (x, y) = (Operand::new(xt, mx.raw()), Operand::new(yt, my.raw()));
-            let out = match expr {
-                Expr::Binary(op, ..) => binary_type(*op, xt, yt, len).expect("defined"),
-                _ => Dtype::Numeric,
-            };
-            let mut to = Memory::new(out, len, false);
-            match expr {
-                Expr::Binary(op, ..) => binary(ctx, *op, &x, &y, len, to.raw()).expect("defined"),
-                Expr::Math2(f, ..) => math2(ctx, *f, &x, &y, to.raw()).expect("defined"),
-                _ => unreachable!(),
-            };
-            (out, to.bytes())
+fn eager(ctx: &Context<'_>, steps: &[Step], operands: &[(Dtype, Vec<u8>)]) -> (Dtype, Vec<u8>) {
+    let mut parts: Vec<(Dtype, Vec<u8>)> = Vec::new();
+    for step in steps {
+        if let Step::Operand(idx) = step {
+            parts.push(operands[*idx].clone());
+            continue;
         }
+        let needs: Vec<&(Dtype, Vec<u8>)> = step.needs().map(|x| &parts[x]).collect();
+        let shape = |(dtype, bytes): &(Dtype, Vec<u8>)| (*dtype, bytes.len() as u64 / dtype.width());
+        let (first, second) = (needs[0], needs[needs.len() - 1]);
+        let (dtype, len) = step.gives(shape(first), shape(second)).expect("defined");
+        let (mut mx, mut my) =
+            (Memory::holding(first.0, &first.1, false), Memory::holding(second.0, &second.1, false));
+        let (x, y) = (Operand::new(first.0, mx.raw()), Operand::new(second.0, my.raw()));
+        let mut to = Memory::new(dtype, len, false);
+        let done = match *step {
+            Step::Operand(_) => unreachable!(),
+            Step::Unary(op, _) => unary(ctx, op, &x, to.raw()),
+            Step::Binary(op, ..) => binary(ctx, op, &x, &y, len, to.raw()),
+            Step::Math(f, _) => math(ctx, f, &x, to.raw()),
+            Step::Math2(f, ..) => math2(ctx, f, &x, &y, to.raw()),
+            Step::Missing(which, _) => missing(ctx, which, &x, to.raw()),
+        };
+        done.expect("defined").expect("nobody cancels");
+        parts.push((dtype, to.bytes()));
     }
+    parts.pop().expect("an expression has steps")
 }
 
 #[test]
 fn fused_expressions_give_the_bits_of_their_operations_one_by_one() {
     let mut dice = Dice(37);
-    for round in 0..60 {
-        let expr = random_expr(&mut dice, 4);
+    for round in 0..24 {
+        let steps = random_steps(&mut dice, 12);
         let len = [1, 7, 2049, 70_001][round % 4];
         let mut x: Vec<f64> = (0..len).map(|_| dice.real()).collect();
         x[len / 2] = na::na_real();
@@ -569,18 +553,27 @@ fn fused_expressions_give_the_bits_of_their_operations_one_by_one() {
             (Dtype::Integer, bytes_of_ints(&whole)),
             (Dtype::Numeric, bytes_of(&[1.5])),
         ];
-        let want = eager(&Context { threads: 1, ..Context::default() }, &expr, &operands);
+        let want = eager(&Context { threads: 1, ..Context::default() }, &steps, &operands);
         let got = agreed("expression", |ctx, odd| {
             let mut memories: Vec<Memory> =
                 operands.iter().map(|(t, b)| Memory::holding(*t, b, odd)).collect();
             let operands: Vec<Operand> =
                 operands.iter().zip(&mut memories).map(|((t, _), m)| Operand::new(*t, m.raw())).collect();
-            let fused = Fused::new(&expr, &operands).expect("defined");
+            let fused = Fused::new(&steps, &operands).expect("defined");
             assert_eq!(fused.dtype(), want.0);
             let mut out = Memory::new(fused.dtype(), fused.len(), odd);
-            fused.evaluate(ctx, out.raw()).expect("defined").expect("nobody cancels");
+            let warned = fused.evaluate(ctx, out.raw()).expect("defined").expect("nobody cancels");
+            let stored = Operand::new(fused.dtype(), out.raw());
+            for f in [Summary::Sum, Summary::Prod, Summary::Range, Summary::Mean, Summary::Any, Summary::All]
+            {
+                let mut want = summary(ctx, f, &[stored], round % 2 == 0).expect("defined").expect("done");
+                want.warnings |= warned;
+                let got = summary_of(ctx, f, &fused, round % 2 == 0).expect("defined").expect("done");
+                assert_eq!(scalar_bytes(&got.values), scalar_bytes(&want.values), "{f:?} of {steps:?}");
+                assert_eq!((got.dtype, got.warnings), (want.dtype, want.warnings), "{f:?} of {steps:?}");
+            }
             out.bytes()
         });
-        assert!(got == want.1, "{expr:?} of {len}");
+        assert!(got == want.1, "{steps:?} of {len}");
     }
 }

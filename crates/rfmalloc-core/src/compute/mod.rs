@@ -24,14 +24,14 @@ pub use crate::kernels::logic::Logic;
 pub use crate::kernels::math::{Math, Math2};
 pub use crate::kernels::simd::Isa;
 pub use conform::{Conformed, Dims, Side, conform};
-pub use expr::{Expr, Fused};
+pub use expr::{Fused, Step};
 pub use margin::{Margin, MarginShape, margin, margin_shape};
 pub use math::{Cumulative, cumulate, cumulative_type, math, math_type, math2, math2_len, math2_type};
 pub use missing::{Missing, missing, missing_type};
 pub use operand::{Operand, Scalar};
 pub use ops::{Binary, Unary, binary, binary_type, unary, unary_type};
 pub use product::{Product, ProductShape, product, product_shape};
-pub use summary::{Summarised, Summary, summary};
+pub use summary::{Summarised, Summary, summary, summary_of};
 
 /// R's name of the warnings' group of errors: `details.kind`.
 pub(crate) const KIND: &str = "kind";

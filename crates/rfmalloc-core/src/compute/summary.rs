@@ -1,5 +1,6 @@
-//! `sum prod min max range any all mean` over several operands together (behaviours 10).
+//! `sum prod min max range any all mean` over several operands together (behaviours 10), or over an expression whose elements nobody stores.
 
+use super::expr::Fused;
 use super::operand::{Operand, Scalar};
 use super::ops::rank;
 use crate::convert::Warnings;
@@ -17,8 +18,10 @@ use crate::kernels::sum::{IntSum, Odd, SCALE, Sum};
 use crate::kernels::truth::Truths;
 use crate::kernels::{BLOCK, C64};
 use crate::na::{NA_INT, is_na, na_real};
-use crate::program::{Bank, Builder, Program};
+use crate::program::{Bank, Builder, Reg};
 use crate::region::Elems;
+use std::cell::Cell;
+use std::slice::from_ref;
 
 /// The summaries.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -55,6 +58,73 @@ fn bad_type(x: Dtype) -> Error {
     Error::new(Code::Type, format!("invalid 'type' ({}) of argument", x.name())).with(super::KIND, "bad-type")
 }
 
+/// What is summarised, element by element.
+#[derive(Clone, Copy)]
+struct Summand<'a> {
+    dtype: Dtype,
+    len: u64,
+    source: Elements<'a>,
+}
+
+#[derive(Clone, Copy)]
+enum Elements<'a> {
+    Operand(&'a Operand),
+    /// And what computing the elements has warned of.
+    Fused(&'a Fused, &'a Cell<Warnings>),
+}
+
+impl<'a> Summand<'a> {
+    fn operand(x: &'a Operand) -> Self {
+        Self { dtype: x.dtype, len: x.len, source: Elements::Operand(x) }
+    }
+
+    fn bank(&self) -> Result<Bank> {
+        match self.source {
+            Elements::Operand(x) => x.bank(),
+            Elements::Fused(x, _) => Ok(x.bank()),
+        }
+    }
+
+    /// Feeds the elements, taken on by `then`, to parts of chunks. None if it was cancelled.
+    fn fold<P: Send>(
+        &self,
+        ctx: &Context<'_>,
+        then: impl FnOnce(&mut Builder, Reg) -> Reg,
+        start: impl Fn() -> P + Sync,
+        feed: impl Fn(&mut P, Block<'_>) + Sync,
+    ) -> Result<Option<Vec<P>>> {
+        match self.source {
+            Elements::Operand(x) => {
+                let mut p = Builder::default();
+                let a = p.load(0, x.bank()?);
+                let out = then(&mut p, a);
+                let done = fold::run(ctx, &p.finish(out), &[x.snapshot()], x.len, start, feed);
+                Ok(done.map(|(parts, _)| parts))
+            }
+            Elements::Fused(x, warned) => {
+                let done = fold::run(ctx, &x.program(then), x.operands(), self.len, start, feed);
+                Ok(done.map(|(parts, warnings)| {
+                    let mut all = warned.get();
+                    all |= warnings;
+                    warned.set(all);
+                    parts
+                }))
+            }
+        }
+    }
+
+    /// The same, promoted to a bank.
+    fn parts<P: Send>(
+        &self,
+        ctx: &Context<'_>,
+        to: Bank,
+        start: impl Fn() -> P + Sync,
+        feed: impl Fn(&mut P, Block<'_>) + Sync,
+    ) -> Result<Option<Vec<P>>> {
+        self.fold(ctx, |p, a| p.promote(a, to), start, feed)
+    }
+}
+
 /// The summary of all operands together: the highest type decides, and an operand without elements has its type all the same. `remove` leaves
 /// NA and NaN out. None if it was cancelled.
 ///
@@ -66,16 +136,41 @@ pub fn summary(
     operands: &[Operand],
     remove: bool,
 ) -> Result<Option<Summarised>> {
+    let summands: Vec<Summand<'_>> = operands.iter().map(Summand::operand).collect();
+    summarised(ctx, f, &summands, remove)
+}
+
+/// The summary of an expression's elements, which are computed on the way and stored nowhere: the bits of a summary of the evaluated
+/// expression, and the warnings of both. None if it was cancelled.
+///
+/// # Errors
+/// As [`summary`].
+pub fn summary_of(ctx: &Context<'_>, f: Summary, x: &Fused, remove: bool) -> Result<Option<Summarised>> {
+    let warned = Cell::new(Warnings::default());
+    let summand = Summand { dtype: x.dtype(), len: x.len(), source: Elements::Fused(x, &warned) };
+    let mut done = summarised(ctx, f, from_ref(&summand), remove)?;
+    if let Some(done) = &mut done {
+        done.warnings |= warned.get();
+    }
+    Ok(done)
+}
+
+fn summarised(
+    ctx: &Context<'_>,
+    f: Summary,
+    summands: &[Summand<'_>],
+    remove: bool,
+) -> Result<Option<Summarised>> {
     match f {
-        Summary::All | Summary::Any => truth(ctx, f, operands, remove),
-        Summary::Mean => mean(ctx, operands, remove),
-        Summary::Max | Summary::Min | Summary::Range => extremum(ctx, f, operands, remove),
-        Summary::Sum | Summary::Prod => total(ctx, f, operands, remove),
+        Summary::All | Summary::Any => truth(ctx, f, summands, remove),
+        Summary::Mean => mean(ctx, summands, remove),
+        Summary::Max | Summary::Min | Summary::Range => extremum(ctx, f, summands, remove),
+        Summary::Sum | Summary::Prod => total(ctx, f, summands, remove),
     }
 }
 
 /// The highest type among the operands; a type that cannot be added up is refused.
-fn highest(operands: &[Operand]) -> Result<Dtype> {
+fn highest(operands: &[Summand<'_>]) -> Result<Dtype> {
     let mut high = Dtype::Logical;
     for x in operands {
         let Some(r) = rank(x.dtype) else { return Err(bad_type(x.dtype)) };
@@ -86,29 +181,14 @@ fn highest(operands: &[Operand]) -> Result<Dtype> {
     Ok(high)
 }
 
-/// The program that loads operand 0 into a bank.
-fn loading(from: Bank, to: Bank) -> Program {
-    let mut p = Builder::default();
-    let a = p.load(0, from);
-    let out = p.promote(a, to);
-    p.finish(out)
-}
-
-/// Feeds an operand's elements, promoted to a bank, to parts of chunks.
-fn parts<P: Send>(
-    ctx: &Context<'_>,
-    x: &Operand,
-    to: Bank,
-    start: impl Fn() -> P + Sync,
-    feed: impl Fn(&mut P, Block<'_>) + Sync,
-) -> Result<Option<Vec<P>>> {
-    let program = loading(x.bank()?, to);
-    Ok(fold::run(ctx, &program, &[x.snapshot()], x.len, start, feed).map(|(parts, _)| parts))
-}
-
 // ---- sums and products -----------------------------------------------------------------------------------------------------
 
-fn total(ctx: &Context<'_>, f: Summary, operands: &[Operand], remove: bool) -> Result<Option<Summarised>> {
+fn total(
+    ctx: &Context<'_>,
+    f: Summary,
+    operands: &[Summand<'_>],
+    remove: bool,
+) -> Result<Option<Summarised>> {
     let high = highest(operands)?;
     match (f, high) {
         (Summary::Sum, Dtype::Logical | Dtype::Integer) => {
@@ -139,7 +219,7 @@ fn total(ctx: &Context<'_>, f: Summary, operands: &[Operand], remove: bool) -> R
                         part.multiply(ctx.isa, block, remove);
                     }
                 };
-                let Some(parts) = parts(ctx, x, Bank::Real, Product::new, feed)? else { return Ok(None) };
+                let Some(parts) = x.parts(ctx, Bank::Real, Product::new, feed)? else { return Ok(None) };
                 all = parts.into_iter().fold(all, Product::times);
             }
             Ok(Some(Summarised::one(Dtype::Numeric, Scalar::Real(all.total()))))
@@ -147,13 +227,13 @@ fn total(ctx: &Context<'_>, f: Summary, operands: &[Operand], remove: bool) -> R
     }
 }
 
-fn int_sum(ctx: &Context<'_>, x: &Operand, remove: bool) -> Result<Option<IntSum>> {
+fn int_sum(ctx: &Context<'_>, x: &Summand<'_>, remove: bool) -> Result<Option<IntSum>> {
     let feed = |part: &mut IntSum, block: Block<'_>| {
         if let Block::Int(block) = block {
             part.add(ctx.isa, block, remove);
         }
     };
-    let parts = parts(ctx, x, Bank::Int, IntSum::default, feed)?;
+    let parts = x.parts(ctx, Bank::Int, IntSum::default, feed)?;
     Ok(parts.map(|parts| parts.into_iter().fold(IntSum::default(), IntSum::plus)))
 }
 
@@ -196,7 +276,7 @@ fn add_parts(mut all: Total, parts: &[Sum]) -> Total {
 }
 
 /// Sums the operands as doubles; once more, scaled, if the running total left the range.
-fn real_sum(ctx: &Context<'_>, operands: &[Operand], remove: bool) -> Result<Option<Total>> {
+fn real_sum(ctx: &Context<'_>, operands: &[Summand<'_>], remove: bool) -> Result<Option<Total>> {
     for scale in [1.0, SCALE] {
         let mut all = Total { scale, ..Total::default() };
         for x in operands {
@@ -205,7 +285,7 @@ fn real_sum(ctx: &Context<'_>, operands: &[Operand], remove: bool) -> Result<Opt
                     part.add(ctx.isa, block, remove, scale);
                 }
             };
-            let Some(parts) = parts(ctx, x, Bank::Real, Sum::new, feed)? else { return Ok(None) };
+            let Some(parts) = x.parts(ctx, Bank::Real, Sum::new, feed)? else { return Ok(None) };
             all = add_parts(all, &parts);
         }
         if all.sum.hi.is_finite() || scale != 1.0 || all.odd.total().is_some() {
@@ -237,7 +317,7 @@ fn add_complex(isa: Isa, sums: &mut [Sum; 2], block: Elems<'_, C64>, remove: boo
 }
 
 /// The sums of both parts. An element counts as missing if either part does.
-fn complex_sum(ctx: &Context<'_>, operands: &[Operand], remove: bool) -> Result<Option<[Total; 2]>> {
+fn complex_sum(ctx: &Context<'_>, operands: &[Summand<'_>], remove: bool) -> Result<Option<[Total; 2]>> {
     for scale in [1.0, SCALE] {
         let mut all = [Total { scale, ..Total::default() }; 2];
         for x in operands {
@@ -247,7 +327,7 @@ fn complex_sum(ctx: &Context<'_>, operands: &[Operand], remove: bool) -> Result<
                 }
             };
             let start = || [Sum::new(), Sum::new()];
-            let Some(parts) = parts(ctx, x, Bank::Complex, start, feed)? else { return Ok(None) };
+            let Some(parts) = x.parts(ctx, Bank::Complex, start, feed)? else { return Ok(None) };
             for (side, all) in all.iter_mut().enumerate() {
                 let parts: Vec<Sum> = parts.iter().map(|part| part[side]).collect();
                 *all = add_parts(*all, &parts);
@@ -260,7 +340,7 @@ fn complex_sum(ctx: &Context<'_>, operands: &[Operand], remove: bool) -> Result<
     Ok(None)
 }
 
-fn complex_prod(ctx: &Context<'_>, operands: &[Operand], remove: bool) -> Result<Option<C64>> {
+fn complex_prod(ctx: &Context<'_>, operands: &[Summand<'_>], remove: bool) -> Result<Option<C64>> {
     let mut all = [1.0, 0.0];
     let mut na = false;
     for x in operands {
@@ -272,7 +352,7 @@ fn complex_prod(ctx: &Context<'_>, operands: &[Operand], remove: bool) -> Result
                 }
             }
         };
-        let Some(parts) = parts(ctx, x, Bank::Complex, || ([1.0, 0.0], false), feed)? else {
+        let Some(parts) = x.parts(ctx, Bank::Complex, || ([1.0, 0.0], false), feed)? else {
             return Ok(None);
         };
         for (z, has_na) in parts {
@@ -285,7 +365,7 @@ fn complex_prod(ctx: &Context<'_>, operands: &[Operand], remove: bool) -> Result
 
 // ---- mean ------------------------------------------------------------------------------------------------------------------
 
-fn mean(ctx: &Context<'_>, operands: &[Operand], remove: bool) -> Result<Option<Summarised>> {
+fn mean(ctx: &Context<'_>, operands: &[Summand<'_>], remove: bool) -> Result<Option<Summarised>> {
     let [x] = operands else {
         return Err(Error::new(Code::Argument, "mean takes one operand").with(super::KIND, "bad-argument"));
     };
@@ -314,7 +394,12 @@ fn mean(ctx: &Context<'_>, operands: &[Operand], remove: bool) -> Result<Option<
 
 // ---- smallest and largest --------------------------------------------------------------------------------------------------
 
-fn extremum(ctx: &Context<'_>, f: Summary, operands: &[Operand], remove: bool) -> Result<Option<Summarised>> {
+fn extremum(
+    ctx: &Context<'_>,
+    f: Summary,
+    operands: &[Summand<'_>],
+    remove: bool,
+) -> Result<Option<Summarised>> {
     // `range` combines its operands first, which makes raw beside numbers integer.
     let combined = f == Summary::Range && operands.iter().any(|x| x.dtype != Dtype::Raw);
     for x in operands {
@@ -365,7 +450,7 @@ fn chosen(f: Summary, low: Scalar, high: Scalar) -> Vec<Scalar> {
     }
 }
 
-fn int_bounds(ctx: &Context<'_>, operands: &[Operand]) -> Result<Option<IntBounds>> {
+fn int_bounds(ctx: &Context<'_>, operands: &[Summand<'_>]) -> Result<Option<IntBounds>> {
     let mut all = IntBounds::new();
     for x in operands {
         let feed = |part: &mut IntBounds, block: Block<'_>| {
@@ -373,13 +458,13 @@ fn int_bounds(ctx: &Context<'_>, operands: &[Operand]) -> Result<Option<IntBound
                 part.add(ctx.isa, block);
             }
         };
-        let Some(parts) = parts(ctx, x, Bank::Int, IntBounds::new, feed)? else { return Ok(None) };
+        let Some(parts) = x.parts(ctx, Bank::Int, IntBounds::new, feed)? else { return Ok(None) };
         all = parts.into_iter().fold(all, IntBounds::then);
     }
     Ok(Some(all))
 }
 
-fn real_bounds(ctx: &Context<'_>, operands: &[Operand], ends: Ends) -> Result<Option<RealBounds>> {
+fn real_bounds(ctx: &Context<'_>, operands: &[Summand<'_>], ends: Ends) -> Result<Option<RealBounds>> {
     let mut all = RealBounds::new();
     for x in operands {
         let feed = |part: &mut RealBounds, block: Block<'_>| {
@@ -387,7 +472,7 @@ fn real_bounds(ctx: &Context<'_>, operands: &[Operand], ends: Ends) -> Result<Op
                 part.add(ctx.isa, block, ends);
             }
         };
-        let Some(parts) = parts(ctx, x, Bank::Real, RealBounds::new, feed)? else { return Ok(None) };
+        let Some(parts) = x.parts(ctx, Bank::Real, RealBounds::new, feed)? else { return Ok(None) };
         all = parts.into_iter().fold(all, RealBounds::then);
     }
     Ok(Some(all))
@@ -395,11 +480,16 @@ fn real_bounds(ctx: &Context<'_>, operands: &[Operand], ends: Ends) -> Result<Op
 
 // ---- truth -----------------------------------------------------------------------------------------------------------------
 
-fn truth(ctx: &Context<'_>, f: Summary, operands: &[Operand], remove: bool) -> Result<Option<Summarised>> {
+fn truth(
+    ctx: &Context<'_>,
+    f: Summary,
+    operands: &[Summand<'_>],
+    remove: bool,
+) -> Result<Option<Summarised>> {
     let mut all = Truths::default();
     let mut warnings = Warnings::default();
     for x in operands {
-        let bank = match x.dtype {
+        match x.dtype {
             Dtype::Character | Dtype::List => x.bank()?,
             _ if x.len == 0 => continue,
             _ => x.bank()?,
@@ -407,18 +497,12 @@ fn truth(ctx: &Context<'_>, f: Summary, operands: &[Operand], remove: bool) -> R
         if !matches!(x.dtype, Dtype::Logical | Dtype::Integer) {
             warnings |= Warnings::LOGICAL_COERCION;
         }
-        let mut p = Builder::default();
-        let a = p.load(0, bank);
-        let truth = p.truth(a);
         let feed = |part: &mut Truths, block: Block<'_>| {
             if let Block::Int(block) = block {
                 *part = part.or(Truths::of(ctx.isa, block));
             }
         };
-        let program = p.finish(truth);
-        let Some((parts, _)) = fold::run(ctx, &program, &[x.snapshot()], x.len, Truths::default, feed) else {
-            return Ok(None);
-        };
+        let Some(parts) = x.fold(ctx, Builder::truth, Truths::default, feed)? else { return Ok(None) };
         all = parts.into_iter().fold(all, Truths::or);
         // Decided: the operands behind are not looked at, and warn of nothing.
         if if f == Summary::All { all.no } else { all.yes } {
