@@ -190,7 +190,8 @@ fn main() {
         let part = |m: RawBytes| Operand::new(Dtype::Numeric, m.first(size * size * 8));
         let (p, q) = (part(a.raw()), part(b.raw()));
         if "product".contains(&only) {
-            let t = time(threads, || drop(black_box(product(&ctx, Product::Plain, &p, &q, &shape, to))));
+            let t =
+                time(threads, || drop(black_box(product(&ctx, Product::Plain, &p, &q, &shape, None, to))));
             println!(
                 "  product of {size} squared {:>20.2} ms {:>7.2} GFLOP/s",
                 t * 1e3,

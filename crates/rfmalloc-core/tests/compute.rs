@@ -474,7 +474,7 @@ fn check_product(
         let mut my = Memory::holding(Dtype::Numeric, &bytes_of(y), odd);
         let mut out = Memory::new(Dtype::Numeric, (rows * cols) as u64, odd);
         let (a, b) = (Operand::new(Dtype::Numeric, mx.raw()), Operand::new(Dtype::Numeric, my.raw()));
-        assert!(product(ctx, f, &a, &b, &shape, out.raw()).expect("defined"));
+        assert!(product(ctx, f, &a, &b, &shape, None, out.raw()).expect("defined"));
         out.bytes()
     }));
     let at = |x: &[f64], [down, _]: [usize; 2], transposed: bool, i: usize, j: usize| {

@@ -216,7 +216,7 @@ impl Run<'_> {
         let (mut mx, mut my) =
             (Memory::holding(x.dtype, &x.bytes, self.odd), Memory::holding(y.dtype, &y.bytes, self.odd));
         let (a, b) = (operand(x, &mut mx), operand(y, &mut my));
-        assert!(product(&self.ctx, f, &a, &b, &shape, out.raw())?);
+        assert!(product(&self.ctx, f, &a, &b, &shape, None, out.raw())?);
         let mut v = plain(shape.dtype, len, &out);
         v.dim = Some(shape.dim.to_vec());
         let names = |from: Option<(Side, usize)>| {

@@ -30,7 +30,10 @@ pub use math::{Cumulative, cumulate, cumulative_type, math, math_type, math2, ma
 pub use missing::{Missing, missing, missing_type};
 pub use operand::{Operand, Scalar};
 pub use ops::{Binary, Unary, binary, binary_type, unary, unary_type};
-pub use product::{Product, ProductShape, product, product_shape};
+pub use product::{
+    Product, ProductShape, Tiles, choose_matmul_backend, matmul_backend, matmul_backends, product,
+    product_shape,
+};
 pub use summary::{Summarised, Summary, summary, summary_of};
 
 /// R's name of the warnings' group of errors: `details.kind`.

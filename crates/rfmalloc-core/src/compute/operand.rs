@@ -98,6 +98,14 @@ impl Operand {
         self.len
     }
 
+    /// Whether both are the same elements in the same memory.
+    pub(crate) fn is_the_same(&self, other: &Self) -> bool {
+        match (self.source, other.source) {
+            (Source::Span(a), Source::Span(b)) => self.dtype == other.dtype && a.is(b),
+            _ => false,
+        }
+    }
+
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.len == 0

@@ -7,6 +7,7 @@ use crate::dtype::Dtype;
 use crate::error::{Code, Error, Result};
 use crate::executor::Context;
 use crate::executor::product::{self, Extents};
+use crate::platform::blas;
 use crate::program::{Bank, Builder};
 use crate::region::{RawBytes, Span};
 
@@ -36,6 +37,18 @@ pub struct ProductShape {
     /// Rows and columns of both operands, as promoted, before any transposition.
     x: [u64; 2],
     y: [u64; 2],
+}
+
+impl ProductShape {
+    /// Tiles of work, which the watch is told of one by one: a block of cells times a slab of the inner extent. `same`: both operands are the
+    /// same elements, and the product is not [`Product::Plain`].
+    pub fn tiles(&self, same: bool) -> u64 {
+        product::tiles(self.extents(), same)
+    }
+
+    fn extents(&self) -> Extents {
+        Extents { rows: self.dim[0] as usize, inner: self.inner as usize, cols: self.dim[1] as usize }
+    }
 }
 
 /// Rows and columns of an operand: a matrix has its own, everything else is a vector.
@@ -118,7 +131,38 @@ fn in_bank(ctx: &Context<'_>, x: &Operand, bank: Bank, home: &mut Vec<[f64; 2]>)
     Ok(store(ctx, &p.finish(out), &[*x], dtype, x.len, to.into())?.map(|_| to))
 }
 
+/// The name of the matrix kernel in use: `"blas"` for the built-in one, or a library as it was named.
+pub fn matmul_backend() -> String {
+    blas::chosen().map_or_else(|| blas::BUILT_IN.to_owned(), |blas| blas.name().to_owned())
+}
+
+/// Chooses the matrix kernel for products of finite doubles, for the whole process: `"blas"` or `""` for the built-in one, or a BLAS library by its
+/// path or soname, which is opened and must multiply rightly.
+///
+/// # Errors
+/// `NOT_FOUND` if there is no such library or it has no `dgemm`, `UNSUPPORTED` if its `dgemm` does not multiply; the choice stays as it was.
+pub fn choose_matmul_backend(name: &str) -> Result<()> {
+    blas::choose(name)
+}
+
+/// The built-in kernel's name and those of the libraries chosen so far.
+pub fn matmul_backends() -> Vec<String> {
+    blas::names()
+}
+
+/// What a product may keep in memory at once of its operands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tiles {
+    /// Bytes; one block times one slab of the operands (some MiB) are in memory whatever it says.
+    pub memory: u64,
+    /// Whether the left and the right operand is a file's mapping, whose pages may leave the resident set when a tile is done.
+    pub mapped: [bool; 2],
+}
+
 /// Stores a product of `x` and `y` in `out`. False if it was cancelled.
+///
+/// With `tiles` the operands are read tile by tile, the next one ahead, and the pages of what is mapped are let go; the result has the same bits.
+/// Integers and logicals are converted whole in any case. The watch is told of each of [`ProductShape::tiles`].
 ///
 /// # Errors
 /// `LENGTH` if an operand or `out` is shorter than the shape says.
@@ -128,6 +172,7 @@ pub fn product(
     x: &Operand,
     y: &Operand,
     shape: &ProductShape,
+    tiles: Option<Tiles>,
     out: RawBytes,
 ) -> Result<bool> {
     let cells = shape.dim[0].checked_mul(shape.dim[1]);
@@ -140,23 +185,30 @@ pub fn product(
         return Err(Error::new(Code::Length, "the product's memory is smaller than the product"));
     }
     let bank = if shape.dtype == Dtype::Complex { Bank::Complex } else { Bank::Real };
+    let same = x.is_the_same(y) && shape.x == shape.y;
     let (mut x_home, mut y_home) = (Vec::new(), Vec::new());
-    let (Some(a), Some(b)) = (in_bank(ctx, x, bank, &mut x_home)?, in_bank(ctx, y, bank, &mut y_home)?)
-    else {
-        return Ok(false);
-    };
-    let side = |x: Span, [rows, cols]: [u64; 2], transposed: bool| {
+    let Some(a) = in_bank(ctx, x, bank, &mut x_home)? else { return Ok(false) };
+    let b = if same { Some(a) } else { in_bank(ctx, y, bank, &mut y_home)? };
+    let Some(b) = b else { return Ok(false) };
+    let mapped =
+        |which: usize, home: &Vec<_>| home.is_empty() && tiles.is_some_and(|tiles| tiles.mapped[which]);
+    let side = |x: Span, [rows, cols]: [u64; 2], transposed: bool, release: bool| {
         let (down, right) = if transposed { (rows as usize, 1) } else { (1, rows as usize) };
-        product::Side { x, len: (rows * cols) as usize, down, right }
+        product::Side { x, len: (rows * cols) as usize, down, right, release }
     };
-    let a = side(a, shape.x, f == Product::Cross);
-    let b = side(b, shape.y, f == Product::TCross);
-    let extents =
-        Extents { rows: shape.dim[0] as usize, inner: shape.inner as usize, cols: shape.dim[1] as usize };
+    let a = side(a, shape.x, f == Product::Cross, mapped(0, &x_home));
+    let b = side(b, shape.y, f == Product::TCross, if same { a.release } else { mapped(1, &y_home) });
+    let extents = shape.extents();
     let out = out.span().part(0, nbytes);
+    let blas = (bank == Bank::Real).then(blas::chosen).flatten();
+    let run = product::Run {
+        symmetric: same && f != Product::Plain,
+        memory: tiles.map(|tiles| tiles.memory),
+        blas: blas.as_deref(),
+    };
     Ok(if bank == Bank::Complex {
-        product::complex(ctx, a, b, extents, out)
+        product::complex(ctx, a, b, extents, out, &run)
     } else {
-        product::real(ctx, a, b, extents, out)
+        product::real(ctx, a, b, extents, out, &run)
     })
 }

@@ -1,17 +1,20 @@
 //! The one executor: runs a block program over chunks, on a pool of threads.
 //!
 //! - here: [`Context`] (how to run), [`Watch`] (who may stop it), the pool, and the loop over chunks;
-//! - `machine`: registers and the loop over instructions; `elementwise`, `fold`, `scan`, `margin`, `margin_rows`, `product`: what is done with the blocks.
+//! - `machine`: registers and the loop over instructions; `elementwise`, `fold`, `scan`, `margin`, `margin_rows`, `product`, `product_plan`: what is done with
+//!   the blocks; `ahead`: reading ahead of work on files.
 //!
 //! Chunks are cut by element index alone and their results are merged in index order, so any number of threads gives the same bits. Threads,
 //! cancellation and progress are known here and nowhere else.
 
+mod ahead;
 pub(crate) mod elementwise;
 pub(crate) mod fold;
 pub(crate) mod machine;
 pub(crate) mod margin;
 pub(crate) mod margin_rows;
 pub(crate) mod product;
+mod product_plan;
 pub(crate) mod scan;
 
 use crate::kernels::BLOCK;

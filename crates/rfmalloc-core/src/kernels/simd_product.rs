@@ -1,69 +1,62 @@
-//! Products of finite doubles, by the `gemm` crate, which chooses its own instruction set (it uses fused multiply-add where the processor has
-//! it: products alone may differ in the last bits between processors). One thread here; the executor cuts the work.
+//! One product of blocks by the `gemm` crate, which chooses its own instruction set (it uses fused multiply-add where the processor has it:
+//! products alone may differ in the last bits between processors). One thread here; the executor cuts the work.
 
-use crate::region::Elems;
+use super::C64;
+use crate::region::{Cells, Plain, Strided};
 
-/// A matrix in memory: element `(i, j)` stands at `i * down + j * right`.
-#[derive(Clone, Copy)]
-pub(crate) struct Strided<'e> {
-    pub(crate) x: Elems<'e, f64>,
-    pub(crate) down: usize,
-    pub(crate) right: usize,
+/// An element that the crate can multiply.
+pub(crate) trait Factor: Plain {
+    /// The crate's own type, of the same layout.
+    type Own: Copy + 'static;
+    /// Zero and one.
+    const UNITS: [Self::Own; 2];
 }
 
-impl Strided<'_> {
-    /// Whether `rows` times `cols` elements lie inside the memory.
-    fn holds(&self, rows: usize, cols: usize) -> bool {
-        let last = (rows - 1).checked_mul(self.down).zip((cols - 1).checked_mul(self.right));
-        last.and_then(|(a, b)| a.checked_add(b)).is_some_and(|last| last < self.x.len())
-    }
-
-    /// Element `(i, j)`.
-    pub(crate) fn at(&self, i: usize, j: usize) -> f64 {
-        self.x.get(i * self.down + j * self.right)
-    }
+impl Factor for f64 {
+    type Own = Self;
+    const UNITS: [Self; 2] = [0.0, 1.0];
 }
 
-/// `out`, column-major `rows` times `cols`, becomes `a` times `b`, with `inner` columns and rows between. Nothing if a matrix does not hold so much.
-pub(crate) fn multiply(
-    out: &mut [f64],
-    a: Strided<'_>,
-    b: Strided<'_>,
-    rows: usize,
-    inner: usize,
-    cols: usize,
+impl Factor for C64 {
+    type Own = gemm::c64;
+    const UNITS: [gemm::c64; 2] = [gemm::c64::new(0.0, 0.0), gemm::c64::new(1.0, 0.0)];
+}
+
+/// `out`, `rows` times `cols`, becomes `a` times `b`, with `inner` columns and rows between, or has it `add`ed. Nothing if a matrix does not hold
+/// so much.
+pub(crate) fn multiply<T: Factor>(
+    out: Cells,
+    a: Strided<'_, T>,
+    b: Strided<'_, T>,
+    [rows, inner, cols]: [usize; 3],
+    add: bool,
 ) {
-    if rows == 0 || cols == 0 {
+    let Some(cell) = out.place::<T>(rows, cols).filter(|_| a.holds(rows, inner) && b.holds(inner, cols))
+    else {
+        debug_assert!(rows == 0 || cols == 0 || inner == 0, "a product beyond its matrices");
         return;
-    }
-    if inner == 0 {
-        out.fill(0.0);
-        return;
-    }
-    if out.len() != rows * cols || !a.holds(rows, inner) || !b.holds(inner, cols) {
-        debug_assert!(false, "a product beyond its matrices");
-        return;
-    }
-    // SAFETY: 1. every element that is read lies inside its matrix (`holds`), every one written inside `out`; 2. `out` is private memory and
-    // cannot overlap what is read; 3. the strides are those of the checks; 4. others may write the operands meanwhile: the crate copies them
-    // into panels by pointer, and unspecified elements give unspecified results.
+    };
+    let [zero, one] = T::UNITS;
+    // SAFETY: 1. every element that is read lies inside its matrix (`holds`), every cell written inside `out` (`place`); 2. the cells are the
+    // caller's alone and no operand's; 3. the strides are those of the checks, and `Own` has the layout of `T`; 4. others may write the operands
+    // meanwhile: the crate copies them into panels by pointer, and unspecified elements give unspecified results.
     unsafe {
-        gemm::gemm(
+        gemm::gemm::<T::Own>(
             rows,
             cols,
             inner,
-            out.as_mut_ptr(),
-            rows as isize,
+            cell.cast(),
+            out.stride as isize,
             1,
-            false,
-            a.x.as_ptr(),
+            add,
+            a.x.as_ptr().cast(),
             a.right as isize,
             a.down as isize,
-            b.x.as_ptr(),
+            b.x.as_ptr().cast(),
             b.right as isize,
             b.down as isize,
-            0.0,
-            1.0,
+            if add { one } else { zero },
+            one,
             false,
             false,
             false,

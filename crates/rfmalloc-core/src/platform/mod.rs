@@ -16,6 +16,7 @@
 //! - `errno_location`, `LOST_PAGE`, `SENT_BY_SYSTEM`: what the handler of SIGBUS (`bus`) must know of the system.
 //! - `overcommit_is_strict()`: reserved memory counts against a limit, so reservations must be `PROT_NONE`.
 
+pub(crate) mod blas;
 pub(crate) mod bus;
 pub(crate) mod loss;
 

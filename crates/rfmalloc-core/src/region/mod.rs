@@ -2,7 +2,7 @@
 //!
 //! Holds: [`Region`] (the data mapping of one store) and [`Hold`] here, [`MetaMap`] (a separate mapping of header or catalog bytes) in
 //! `meta`, [`Alias`] (private windows) in `alias`, [`Span`] (raw element memory that others may be writing) in `span`, loads and
-//! stores of single elements in `gather`, of typed blocks in `plain`. May touch: mmap, munmap, msync, madvise.
+//! stores of single elements in `gather`, of typed blocks in `plain`, matrices in `matrix`. May touch: mmap, munmap, msync, madvise.
 //!
 //! Why it is so:
 //! - The whole range is reserved once and file parts are mapped over it with `MAP_FIXED`, so growth never moves a byte and never
@@ -17,12 +17,14 @@
 
 mod alias;
 mod gather;
+mod matrix;
 mod meta;
 mod plain;
 mod span;
 
 pub(crate) use alias::Alias;
 pub(crate) use gather::AHEAD;
+pub(crate) use matrix::{Cells, Strided};
 pub(crate) use meta::MetaMap;
 pub(crate) use plain::{Elems, Plain, fence_streams};
 pub use span::{PageAdvice, RawBytes};

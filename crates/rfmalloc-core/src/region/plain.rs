@@ -208,6 +208,16 @@ impl Span {
     }
 }
 
+impl Span {
+    /// Where elements `[idx, idx + n)` stand, for code that writes through pointers into memory that only it reaches; none if the span does not
+    /// hold them all or is read-only.
+    pub(crate) fn place<T: Plain>(self, idx: usize, n: usize) -> Option<*mut T> {
+        let off = idx.checked_mul(size_of::<T>())?;
+        let end = n.checked_mul(size_of::<T>()).and_then(|nbytes| off.checked_add(nbytes))?;
+        (self.is_writable() && end as u64 <= self.nbytes()).then(|| self.ptr().wrapping_add(off).cast())
+    }
+}
+
 /// Makes this thread's streamed stores visible before anything it stores later.
 pub(crate) fn fence_streams() {
     #[cfg(target_arch = "x86_64")]

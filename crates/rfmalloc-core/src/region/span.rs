@@ -39,6 +39,11 @@ impl Span {
         self.nbytes
     }
 
+    /// Whether both are the same bytes.
+    pub(crate) fn is(self, other: Self) -> bool {
+        self.ptr == other.ptr && self.nbytes == other.nbytes
+    }
+
     pub(super) fn ptr(self) -> *mut u8 {
         self.ptr
     }
