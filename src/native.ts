@@ -192,6 +192,22 @@ export interface NativeCsvReport {
   }[]
 }
 
+/** A vector that was made off the event loop. */
+export interface NativeMade {
+  /** For `refresh`, which puts its facts into the mailbox. */
+  token: number
+  warnings: number
+  /** The store asks for a collection. */
+  pressure: boolean
+}
+
+/** What a summary gives; null is NA, and a complex number is two values. */
+export interface NativeSummary {
+  type: number
+  values: (number | string | null)[]
+  warnings: number
+}
+
 /** The binding. */
 export interface Native {
   factsBuffer(): ArrayBuffer
@@ -364,6 +380,24 @@ export interface Native {
     control: Control,
   ): Promise<number | null | undefined>
 
+  /** Names of what `summarise` can do; the place of one is its code. */
+  summaries(): string[]
+  summarise(
+    handle: number,
+    code: number,
+    operands: Float64Array,
+    remove: boolean,
+    threads: number,
+  ): NativeSummary
+  summariseAsync(
+    handle: number,
+    code: number,
+    operands: Float64Array,
+    remove: boolean,
+    threads: number,
+    control: Control,
+  ): Promise<NativeSummary>
+
   fill(token: number, start: number, end: number, pattern: Uint8Array): void
   copyRange(dst: number, dstIdx: number, src: number, srcStart: number, n: number): number
   importArray(dst: number, dstIdx: number, src: ArrayBufferView, exact: boolean): number
@@ -432,6 +466,7 @@ const ASYNC = new Set<string>([
   'csvWrite',
   'syncObject',
   'prefetch',
+  'summariseAsync',
 ])
 
 function wrap(binding: Native): Native {

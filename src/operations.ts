@@ -26,6 +26,7 @@ import type {
   TypeOf,
   Whole,
 } from './types.js'
+import { freeSummaries, summaries } from './summaries.js'
 import { refusal, refuseMethods } from './unsupported.js'
 import { Vector } from './vector.js'
 
@@ -160,14 +161,10 @@ export interface Summaries<T extends Type> {
   unique(o?: ResultOptions): Vector<T>
 }
 
-const SUMMARY = 'summaries; loop over windows() and their view() meanwhile'
 const ORDERING = 'ordering'
 
 /** Methods of a vector that this version lacks, by what is missing. */
 const LACKING: Readonly<Record<string, readonly string[]>> = {
-  [SUMMARY]: ['sum', 'prod', 'mean', 'min', 'max', 'range']
-    .flatMap(name => [name, `${name}Async`])
-    .concat('any', 'all'),
   [ORDERING]: ['which', 'order', 'orderAsync', 'sort', 'sortAsync', 'unique'],
   'lazy expressions': ['lazy'],
   Arrow: ['toArrow'],
@@ -369,10 +366,10 @@ const FREE_ONLY: Readonly<Record<string, readonly string[]>> = {
 }
 
 /** Bodies of what there is, receiver first. */
-const BODIES: Readonly<Record<string, Body>> = { ...elementwise }
+const BODIES: Readonly<Record<string, Body>> = { ...elementwise, ...summaries }
 
 function freeFunctions(): Operation {
-  const functions: Record<string, unknown> = { ...BODIES, ...numericInPlace }
+  const functions: Record<string, unknown> = { ...BODIES, ...numericInPlace, ...freeSummaries }
   for (const [missing, names] of Object.entries({ ...LACKING, ...FREE_ONLY })) {
     for (const name of names) functions[name] = refusal(name, missing)
   }

@@ -45,6 +45,13 @@ impl Guard {
             op.wrote(off, nbytes);
         }
     }
+    /// Whether its store is being closed and waits for this; a plain file does not wait.
+    pub(crate) fn is_closing(&self) -> bool {
+        match self {
+            Self::Object(op) => op.is_closing(),
+            Self::File(_) => false,
+        }
+    }
     /// `IO` if payload bytes `[off, off+nbytes)`, just read or written, are lost.
     pub(crate) fn check(&self, off: u64, nbytes: u64) -> Result<()> {
         match self {
@@ -99,7 +106,7 @@ impl Vector {
     }
 
     /// For looking after elements of any type, which are not read.
-    fn guard_any(&self) -> Result<Guard> {
+    pub(crate) fn guard_any(&self) -> Result<Guard> {
         Ok(match self {
             Self::Object(h) => Guard::Object(h.begin()?),
             Self::File(f) => Guard::File(Arc::clone(f)),

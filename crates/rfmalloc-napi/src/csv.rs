@@ -2,12 +2,12 @@
 
 use crate::error::{Result, bad_argument, reject, whole};
 use crate::object::{dtype, post_new};
-use crate::task::Control;
+use crate::task::{Control, Step};
 use crate::thread;
 use napi::bindgen_prelude::{AsyncTask, External};
 use napi::{Env, Task};
 use napi_derive::napi;
-use rfmalloc_core::{ColumnReport, CsvExport, CsvImport, CsvOptions, CsvStyle, Store, StoreWork, VerifyStep};
+use rfmalloc_core::{ColumnReport, CsvExport, CsvImport, CsvOptions, CsvStyle, Store, StoreWork};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -168,7 +168,7 @@ impl Task for CsvRead {
     type JsValue = ();
     fn compute(&mut self) -> napi::Result<()> {
         let Self { store, path, options, parcel, control } = self;
-        let watch = &mut |done, total| control.tell(VerifyStep::Bytes { done, total });
+        let watch = &mut |done, total| control.tell(Step { done, total, unit: "bytes" });
         let import = store.import_csv(path, options, watch).map_err(|e| reject(&e))?;
         *parcel.lock().unwrap_or_else(PoisonError::into_inner) = Some(import);
         Ok(())
@@ -185,7 +185,7 @@ impl Task for CsvWrite {
     type Output = Option<u64>;
     type JsValue = Option<f64>;
     fn compute(&mut self) -> napi::Result<Option<u64>> {
-        let watch = &mut |done, total| self.2.tell(VerifyStep::Records { done, total });
+        let watch = &mut |done, total| self.2.tell(Step { done, total, unit: "records" });
         // Dropped here: the columns are free again when the promise settles.
         self.0.take().map_or(Ok(None), |work| work.run(&self.1, watch)).map_err(|e| reject(&e))
     }

@@ -1,17 +1,17 @@
 //! Compaction and copies: what a store does to its file as a whole, followed and stopped through a [`Control`].
 
 use crate::error::{Result, reject};
-use crate::task::Control;
+use crate::task::{Control, Step};
 use crate::thread;
 use napi::bindgen_prelude::{AsyncTask, External};
 use napi::{Env, Task};
 use napi_derive::napi;
-use rfmalloc_core::{Compaction, CopyWork, Store, StoreWork, VerifyStep};
+use rfmalloc_core::{Compaction, CopyWork, Store, StoreWork};
 use std::path::Path;
 use std::sync::Arc;
 
 fn tell(control: &Control, done: u64, total: u64) -> bool {
-    control.tell(VerifyStep::Bytes { done, total })
+    control.tell(Step { done, total, unit: "bytes" })
 }
 
 /// What a compaction did, in bytes; `stopped`: it was told to.

@@ -7,9 +7,9 @@
 //! | --- | --- |
 //! | `view` | raw Node-API: external buffers, weak references (the only unsafe file) |
 //! | `thread` | what this thread has open |
-//! | `store`, `object`, `attributes`, `elements`, `brackets`, `lists`, `text`, `operations`, `csv` | the exports |
+//! | `store`, `object`, `attributes`, `elements`, `brackets`, `lists`, `text`, `operations`, `summaries`, `csv` | the exports |
 //! | `operands` | operands of operations |
-//! | `task`, `job` | promises; `job`: those over a whole file |
+//! | `task`, `job`, `compute` | promises; `job`: those over a whole file, `compute`: over operations |
 //! | `error` | core errors to JavaScript errors |
 
 #![deny(unsafe_code)]
@@ -22,6 +22,7 @@
 
 mod attributes;
 mod brackets;
+mod compute;
 mod csv;
 mod elements;
 mod error;
@@ -31,6 +32,7 @@ mod object;
 mod operands;
 mod operations;
 mod store;
+mod summaries;
 mod task;
 mod text;
 mod thread;

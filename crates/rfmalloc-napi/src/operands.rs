@@ -1,9 +1,13 @@
 //! Operands as the facade writes them: a record of numbers for each.
 
+use crate::compute::{Deliver, Running, start};
 use crate::error::{Result, bad_argument, whole};
+use crate::task::Control;
 use crate::thread;
+use napi::bindgen_prelude::AsyncTask;
 use rfmalloc_core::compute::{Context, Isa, Scalar, Unwatched};
 use rfmalloc_core::{Code, Dtype, Error, Given, Piece, Store, Vector};
+use std::sync::Arc;
 
 /// Numbers of a record: what it is; a value (of a complex number the imaginary part in place of the names' token), or token, start and
 /// length; token of the names (−1: none) and where they start.
@@ -45,6 +49,25 @@ impl Operands {
             let all = all.map(|((r, place), held)| given(r, *place, held));
             f(s, &all.collect::<rfmalloc_core::Result<Vec<_>>>()?)
         })
+    }
+
+    /// Begins with them, in an open store, what then runs off the event loop: see [`compute`](crate::compute).
+    pub(crate) fn begin<W: Deliver>(
+        &self,
+        store: u32,
+        control: &Arc<Control>,
+        threads: u32,
+        begin: impl FnOnce(&Store, &[Given<'_>]) -> rfmalloc_core::Result<W>,
+    ) -> Result<AsyncTask<Running<W>>> {
+        let work = self.run(store, begin)?;
+        let mut stores = vec![store];
+        for token in self.tokens.iter().filter_map(|token| u32::try_from(*token).ok()) {
+            let of = thread::store_of(token);
+            if of != 0 && !stores.contains(&of) {
+                stores.push(of);
+            }
+        }
+        start(work, stores, control, threads)
     }
 }
 

@@ -7,7 +7,7 @@ use crate::view::{self, Raw};
 use napi::Env;
 use napi::bindgen_prelude::{AsyncTask, External};
 use napi_derive::napi;
-use rfmalloc_core::{Mode, OpenOptions, Store, VerifyReport, VerifyStep};
+use rfmalloc_core::{Mode, OpenOptions, Store, VerifyReport};
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -302,13 +302,10 @@ pub struct NativeProgress {
 
 #[napi(catch_unwind)]
 pub fn control_read(control: &External<Arc<Control>>) -> Option<NativeProgress> {
-    control.step().map(|step| match step {
-        VerifyStep::Records { done, total } => {
-            NativeProgress { done: done as f64, total: total as f64, unit: "records".to_owned() }
-        }
-        VerifyStep::Bytes { done, total } => {
-            NativeProgress { done: done as f64, total: total as f64, unit: "bytes".to_owned() }
-        }
+    control.step().map(|s| NativeProgress {
+        done: s.done as f64,
+        total: s.total as f64,
+        unit: s.unit.to_owned(),
     })
 }
 

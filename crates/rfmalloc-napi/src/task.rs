@@ -35,11 +35,20 @@ impl Task for ObjectSync {
     }
 }
 
+/// How far work is.
+#[derive(Clone, Copy)]
+pub(crate) struct Step {
+    pub(crate) done: u64,
+    pub(crate) total: u64,
+    /// As the API spells it.
+    pub(crate) unit: &'static str,
+}
+
 /// How far work on another thread is, and whether it shall stop. The facade reads and sets it; the work sees it at its next step.
 #[derive(Default)]
 pub struct Control {
     stopped: AtomicBool,
-    step: Mutex<Option<VerifyStep>>,
+    step: Mutex<Option<Step>>,
 }
 
 impl Control {
@@ -47,13 +56,25 @@ impl Control {
         self.stopped.store(true, Ordering::Release);
     }
 
-    pub(crate) fn step(&self) -> Option<VerifyStep> {
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Acquire)
+    }
+
+    pub(crate) fn step(&self) -> Option<Step> {
         *self.step.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn tell(&self, step: VerifyStep) -> bool {
+    /// False: it shall stop.
+    pub(crate) fn tell(&self, step: Step) -> bool {
         *self.step.lock().unwrap_or_else(PoisonError::into_inner) = Some(step);
-        !self.stopped.load(Ordering::Acquire)
+        !self.is_stopped()
+    }
+}
+
+fn verify_step(step: VerifyStep) -> Step {
+    match step {
+        VerifyStep::Records { done, total } => Step { done, total, unit: "records" },
+        VerifyStep::Bytes { done, total } => Step { done, total, unit: "bytes" },
     }
 }
 
@@ -69,7 +90,7 @@ impl Task for StoreVerify {
     type JsValue = NativeReport;
     fn compute(&mut self) -> Result<VerifyReport> {
         let Self { store, payloads, control } = self;
-        store.verify(*payloads, &mut |step| control.tell(step)).map_err(|e| reject(&e))
+        store.verify(*payloads, &mut |step| control.tell(verify_step(step))).map_err(|e| reject(&e))
     }
     fn resolve(&mut self, _env: Env, output: VerifyReport) -> Result<NativeReport> {
         Ok(report(output))

@@ -3,12 +3,14 @@
 //! A token names an object that the thread holds. It lives until its facade object is collected (or, without one, until it is released);
 //! the hold on the object ends earlier when the object is destroyed, its store closed, or a sweep finds the facade unreachable.
 
+use crate::compute::Stoppable;
 use crate::error::{OrFail, Result, bad_argument, fail};
 use crate::view::{self, Mailbox, Raw, WeakObject};
 use hashbrown::{HashMap, HashSet};
 use napi::Env;
 use rfmalloc_core::{Code, Error, Handle, ObjectState, Store, Vector};
 use std::cell::RefCell;
+use std::sync::Weak;
 
 /// One open store of this thread.
 pub(crate) struct OpenStore {
@@ -41,6 +43,8 @@ struct Tables {
     /// Those buffers that still were this thread's when it began to end: no other thread has their memory.
     ours_at_end: HashSet<u64>,
     hooked: bool,
+    /// Operations that run off the event loop.
+    jobs: Vec<Weak<dyn Stoppable>>,
 }
 
 /// Device and inode.
@@ -75,6 +79,11 @@ pub(crate) fn add_store(env: &Env, store: Store) -> u32 {
         t.stores.insert(t.next_store, OpenStore { store, draining: false, tokens: 0 });
         t.next_store
     })
+}
+
+/// Runs `f` with a store if it is open.
+pub(crate) fn with_store<T>(handle: u32, f: impl FnOnce(&Store) -> T) -> Option<T> {
+    with(|t| t.stores.get(&handle).map(|s| f(&s.store)))
 }
 
 /// Runs `f` with an open store.
@@ -463,8 +472,25 @@ fn take_store(handle: u32) -> Option<(OpenStore, Vec<Vector>)> {
     })
 }
 
+/// Lists an operation that runs off the event loop, to be stopped when a store that it touches is closed.
+pub(crate) fn list_job(job: Weak<dyn Stoppable>) {
+    with(|t| {
+        t.jobs.retain(|job| job.strong_count() > 0);
+        t.jobs.push(job);
+    });
+}
+
+/// Stops the operations that touch a store.
+fn stop_jobs(jobs: &[Weak<dyn Stoppable>], store: u32) {
+    for job in jobs.iter().filter_map(Weak::upgrade) {
+        job.store_closes(store);
+    }
+}
+
 /// Closes a store handle; nothing to do if it is closed.
 pub(crate) fn close(handle: u32) -> Result<()> {
+    let jobs = with(|t| t.jobs.clone());
+    stop_jobs(&jobs, handle);
     let Some((s, held)) = take_store(handle) else { return Ok(()) };
     let done = s.store.close().or_fail();
     // Only now: work on one of these that begins meanwhile is to find a closed store, not an object that is gone.
@@ -492,7 +518,8 @@ pub(crate) fn ended() {
     let _ = TABLES.try_with(|t| {
         let tables = std::mem::take(&mut *t.borrow_mut());
         drop(tables.tokens);
-        for (_, s) in tables.stores {
+        for (handle, s) in tables.stores {
+            stop_jobs(&tables.jobs, handle);
             // The error of a final sync has nobody to go to: the thread is over.
             let _ = s.store.close();
         }

@@ -34,6 +34,7 @@ pub use product::{
     Product, ProductShape, Tiles, choose_matmul_backend, matmul_backend, matmul_backends, product,
     product_shape,
 };
+pub(crate) use summary::bad_type;
 pub use summary::{Summarised, Summary, summary, summary_of};
 
 /// R's name of the warnings' group of errors: `details.kind`.

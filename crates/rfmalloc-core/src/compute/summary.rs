@@ -54,7 +54,7 @@ impl Summarised {
     }
 }
 
-fn bad_type(x: Dtype) -> Error {
+pub(crate) fn bad_type(x: Dtype) -> Error {
     Error::new(Code::Type, format!("invalid 'type' ({}) of argument", x.name())).with(super::KIND, "bad-type")
 }
 

@@ -54,8 +54,18 @@ pub(super) struct Hold {
 }
 
 impl Hold {
+    fn new(piece: &Piece<'_>, guard: Guard) -> Self {
+        let width = piece.vector.dtype().width();
+        Self { guard, off: piece.start * width, nbytes: piece.len * width }
+    }
+
     fn span(&self) -> Span {
         self.guard.span().part(self.off, self.nbytes)
+    }
+
+    /// Whether its store is being closed and waits for this.
+    pub(super) fn is_closing(&self) -> bool {
+        self.guard.is_closing()
     }
 
     /// To be called after the last read.
@@ -114,9 +124,19 @@ impl<'a> Input<'a> {
         if !self.dtype.is_plain() || self.len == 0 {
             return Ok((Operand::absent(self.dtype, self.len), None));
         }
-        let width = self.dtype.width();
-        let hold = Hold { guard: piece.vector.guard()?, off: piece.start * width, nbytes: piece.len * width };
+        let hold = Hold::new(&piece, piece.vector.guard()?);
         Ok((Operand::over(self.dtype, hold.span()), Some(hold)))
+    }
+
+    /// The same, and what holds text and lists, too.
+    pub(super) fn hold_any(&self) -> Result<(Operand, Option<Hold>)> {
+        let (operand, hold) = self.hold()?;
+        match (&hold, self.given) {
+            (None, Given::Piece(piece)) if !self.dtype.is_plain() => {
+                Ok((operand, Some(Hold::new(&piece, piece.vector.guard_any()?))))
+            }
+            _ => Ok((operand, hold)),
+        }
     }
 
     /// The names in this role, and the position of the first of them there.

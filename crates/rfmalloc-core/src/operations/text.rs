@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::na::{is_na, na_real};
 use crate::store::{Handle, Store};
 use crate::strings::TextOperand;
+use std::sync::Arc;
 
 /// Strings of an operand.
 enum Texts<'a> {
@@ -78,8 +79,16 @@ impl Store {
     }
 }
 
+/// The vector once more, for work that outlives its caller's hold.
+pub(super) fn own_vector(vector: &Vector) -> Result<Vector> {
+    Ok(match vector {
+        Vector::Object(h) => Vector::Object(h.again()?),
+        Vector::File(f) => Vector::File(Arc::clone(f)),
+    })
+}
+
 /// One value as an element's bytes. NA of every type is the bits of NA.
-fn bytes_of(value: Scalar) -> Vec<u8> {
+pub(super) fn bytes_of(value: Scalar) -> Vec<u8> {
     let real = |x: f64| if is_na(x) { na_real() } else { x }.to_le_bytes();
     match value {
         Scalar::Int(x) => x.to_le_bytes().to_vec(),

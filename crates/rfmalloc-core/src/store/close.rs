@@ -10,10 +10,12 @@ use crate::store::creation::CREATION_NBYTES;
 use crate::store::upkeep::Upkeep;
 use rustix::fs::FlockOperation;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 impl Shared {
     /// Lets the file go: called once, by the last opener. The file is released whatever fails; the first failure is returned.
     pub(crate) fn finish(self: &Arc<Self>) -> Result<()> {
+        self.is_ending.store(true, Ordering::Relaxed);
         self.background.stop();
         let mut inner = self.lock();
         inner.closing = true;

@@ -7,6 +7,7 @@ use crate::dtype::Dtype;
 use crate::error::{Code, Error, Result};
 use crate::platform::loss::Loss;
 use crate::region::{Alias, Hold, Span};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 fn being_sealed() -> Error {
@@ -206,6 +207,16 @@ impl Handle {
         }
     }
 
+    /// Another hold on the object, for work that may outlive this one.
+    ///
+    /// # Errors
+    /// As [`Handle::refresh`].
+    pub(crate) fn again(&self) -> Result<Self> {
+        let mut inner = self.shared.lock_open_for_elements()?;
+        inner.record_of(self)?;
+        inner.handle(&self.shared, self.key)
+    }
+
     /// A number that no other object of this process ever has.
     pub fn serial(&self) -> u64 {
         self.serial
@@ -394,6 +405,11 @@ impl Operation {
 
     pub(crate) fn span(&self) -> Span {
         self.span
+    }
+
+    /// Whether the store is being closed and waits for this to end. Takes no lock.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.shared.is_ending.load(Ordering::Relaxed)
     }
 
     /// `IO` if bytes `[off, off+nbytes)` of the payload are lost.

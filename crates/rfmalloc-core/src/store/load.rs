@@ -221,6 +221,7 @@ pub(super) fn load(file: File, key: Key, path: &Path, options: &OpenOptions) -> 
         limit,
         capacity: inner.sb.capacity,
         full: AtomicBool::new(options.full || boot_id.is_none()),
+        is_ending: AtomicBool::new(false),
         boot_id: boot_id.unwrap_or([0; 16]),
         pid: std::process::id(),
         process: platform::process_epoch(),

@@ -133,6 +133,8 @@ pub(crate) struct Shared {
     pub(crate) capacity: u64,
     /// Every commit survives a power cut: asked for, or forced where no boot id can be read. Raised, never lowered.
     full: AtomicBool,
+    /// The last opener has begun to close it: what running operations look at, without the mutex.
+    is_ending: AtomicBool,
     boot_id: [u8; 16],
     pid: u32,
     /// The process that opened it, by its `process_epoch`.
@@ -427,7 +429,8 @@ impl Store {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
 
-    /// Closes this handle; the last one of the process waits for running operations, syncs and lets the file go. Idempotent.
+    /// Closes this handle; the last one of the process cancels running operations, waits for the chunks they are at, syncs and lets the file go.
+    /// Idempotent.
     ///
     /// # Errors
     /// `IO`, `POISONED`: the final sync failed, or bytes were lost and no call has told of it; the handle is closed and the file released all the same.

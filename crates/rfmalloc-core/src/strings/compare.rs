@@ -211,7 +211,7 @@ const fn mask(used: usize) -> u64 {
 }
 
 /// Whether a view can be, its text not looked at.
-fn is_sound(buffers: &Buffers, view: &View) -> bool {
+pub(super) fn is_sound(buffers: &Buffers, view: &View) -> bool {
     match view::decode(view) {
         Ok(Text::Long(long)) => buffers.place(long).is_some(),
         decoded => decoded.is_ok(),

@@ -6,6 +6,7 @@
 //! | `list` | many strings in private memory |
 //! | `access` | reading and writing ranges of a vector |
 //! | `compare` | equality and order |
+//! | `extremum` | smallest, largest, truth |
 //! | `hash` | a hash of each string |
 //! | `positions` | reading and writing single elements |
 //! | `ranges` | fill, copy, compare for identity |
@@ -17,6 +18,7 @@
 
 mod access;
 mod compare;
+mod extremum;
 mod hash;
 mod list;
 mod positions;
@@ -25,4 +27,5 @@ pub(crate) mod view;
 
 pub(crate) use access::{NO_TEXT, push};
 pub use compare::TextOperand;
+pub(crate) use extremum::TextBounds;
 pub use list::Strings;
