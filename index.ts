@@ -20,6 +20,8 @@ export type { CsvColumn, CsvImport, CsvType, ExportCsvOptions, ImportCsvOptions 
 export { Store } from './src/store.js'
 export { openRef } from './src/ref.js'
 export { createMmapVector } from './src/mmap.js'
+export { cApi } from './src/c-api.js'
+export type { CApi } from './src/c-api.js'
 export { serializeFmalloc, unserializeFmalloc } from './src/serialize.js'
 export {
   asFmallocArray,

@@ -1,5 +1,7 @@
 // Runs every ```js fence of README.md and of the pages in docs/, in order, as a script of its own in one temporary folder a page, and compares what
-// it prints with the values its comments promise: `console.log(x) // 70`, `// [ 1, 2 ]`, `// true`. Prints "N passed, M failed".
+// it prints with the values its comments promise: `console.log(x) // 70`, `// [ 1, 2 ]`, `// true`. A ```c file=NAME fence is written there, and a
+// ```sh run fence run there by bash, with RFMALLOC naming this repository. Prints "N passed, M failed".
+// `node scripts/readme.mjs docs/na.md` runs one page.
 import { spawnSync } from 'node:child_process'
 import {
   mkdirSync,
@@ -17,7 +19,11 @@ import { closingLine, zero } from './tally.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const docs = readdirSync(join(root, 'docs'))
-const pages = ['README.md', ...docs.filter(name => name.endsWith('.md')).map(name => `docs/${name}`)]
+const every = ['README.md', ...docs.filter(name => name.endsWith('.md')).map(name => `docs/${name}`)]
+const pages = process.argv.length > 2 ? process.argv.slice(2) : every
+
+/** Packages that fences may ask for; some come from this one's development. */
+const packages = { rfmalloc: root, 'node-api-headers': join(root, 'node_modules/node-api-headers') }
 
 /** The values promised in a fence, in order; a remark in words promises nothing, nor does what follows a colon. */
 function promised(source) {
@@ -25,25 +31,42 @@ function promised(source) {
   return comments.map(match => match[1])
 }
 
+/** What a fence is: its language with what it is for, and its text. */
+function fencesOf(page) {
+  const text = readFileSync(join(root, page), 'utf8')
+  const all = [...text.matchAll(/^```(js|c file=(\S+)|sh run)\n([\s\S]*?)^```$/gm)]
+  return all.map(([, kind, file, source]) => ({ kind: kind.split(' ')[0], file, source }))
+}
+
 const sum = zero()
 for (const page of pages) {
-  const text = readFileSync(join(root, page), 'utf8')
-  const fences = [...text.matchAll(/^```js\n([\s\S]*?)^```$/gm)].map(match => match[1])
+  const fences = fencesOf(page)
   if (fences.length > 0) run(page, fences)
+}
+
+/** The command that runs a fence; a C source is only put where a later one finds it. */
+function commandOf({ kind, file, source }, name, folder) {
+  const script = join(folder, file ?? `${name}.${kind === 'js' ? 'mjs' : 'sh'}`)
+  writeFileSync(script, source)
+  if (kind === 'c') return undefined
+  return kind === 'js' ? [process.execPath, script] : ['bash', '-e', script]
 }
 
 function run(page, fences) {
   const folder = mkdtempSync(join(tmpdir(), 'rfmalloc-readme-'))
   mkdirSync(join(folder, 'node_modules'))
-  symlinkSync(root, join(folder, 'node_modules/rfmalloc'), 'dir')
-  fences.forEach((source, i) => {
-    const script = join(folder, `fence-${i + 1}.mjs`)
-    writeFileSync(script, source)
-    const options = { cwd: folder, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }
-    const { status, stdout } = spawnSync(process.execPath, [script], options)
+  for (const [name, from] of Object.entries(packages)) {
+    symlinkSync(from, join(folder, 'node_modules', name), 'dir')
+  }
+  const env = { ...process.env, RFMALLOC: root.replace(/\/$/, '') }
+  const options = { cwd: folder, env, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] }
+  fences.forEach((fence, i) => {
+    const command = commandOf(fence, `fence-${i + 1}`, folder)
+    if (command === undefined) return
+    const { status, stdout } = spawnSync(command[0], command.slice(1), options)
     console.log(`== ${page}, fence ${i + 1}, exit code ${status} ==\n${stdout}`)
     const lines = stdout.split('\n')
-    const absent = promised(source).filter(value => !lines.includes(value))
+    const absent = promised(fence.source).filter(value => !lines.includes(value))
     for (const value of absent) console.log(`not printed: ${value}`)
     sum[status === 0 && absent.length === 0 ? 'passed' : 'failed']++
   })

@@ -247,6 +247,8 @@ export interface Native {
   /** Detaches a private buffer; never used on a user's. */
   detach(ab: ArrayBuffer): void
   exitSync(): void
+  /** The C interface's table, as a tagged external. */
+  cApi(): object
   /** Frees temporaries whose facade objects are unreachable; bytes freed. */
   sweep(): number
 

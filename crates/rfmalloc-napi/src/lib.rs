@@ -9,6 +9,7 @@
 //! | `thread` | what this thread has open |
 //! | `store`, `object`, `attributes`, `elements`, `brackets`, `lists`, `text`, `operations`, `summaries`, `csv` | the exports |
 //! | `operands` | operands of operations |
+//! | `capi` | the C interface's table, for other addons |
 //! | `task`, `job`, `compute` | promises; `job`: those over a whole file, `compute`: over operations |
 //! | `error` | core errors to JavaScript errors |
 
@@ -22,6 +23,7 @@
 
 mod attributes;
 mod brackets;
+mod capi;
 mod compute;
 mod csv;
 mod elements;

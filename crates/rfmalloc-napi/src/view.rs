@@ -1,5 +1,5 @@
-//! The addon's only unsafe file: raw Node-API calls for external buffers, weak references to facade objects, the mailbox, and buffers
-//! handed in.
+//! The addon's only unsafe file: raw Node-API calls for external buffers, weak references to facade objects, the mailbox, buffers
+//! handed in, and the external that other addons take.
 //!
 //! Rules it keeps (measured on Node 20 to 26): an external buffer over our memory keeps that memory alive by an owner which its finalizer
 //! drops; at the end of an environment finalizers run although another thread may still hold the memory (a transferred buffer), so there
@@ -228,6 +228,33 @@ pub(crate) fn weak(env: &Env, object: &Raw) -> Result<WeakObject> {
 /// A buffer over memory that is never freed.
 pub(crate) fn static_buffer<T: Sync>(env: &Env, memory: &'static [T]) -> Result<Raw> {
     external(env, memory.as_ptr().cast_mut().cast(), size_of_val(memory), None)
+}
+
+/// An external around memory that is there for ever, with a type tag by which another addon knows what it is.
+pub(crate) fn tagged_external<T: Sync>(
+    env: &Env,
+    memory: Option<&'static T>,
+    tag: (u64, u64),
+) -> Result<Raw> {
+    let Some(memory) = memory else {
+        return Err(fail(&Error::new(Code::Internal, "the addon has no table of its own version")));
+    };
+    let tag = sys::napi_type_tag { lower: tag.0, upper: tag.1 };
+    let (mut value, data) = (ptr::null_mut(), ptr::from_ref(memory).cast_mut().cast::<c_void>());
+    // SAFETY: 1. the memory is static and this library is never unloaded, so no finalizer is needed; 2. the tag is copied.
+    let done = unsafe {
+        sys::napi_create_external(env.raw(), data, None, ptr::null_mut(), &raw mut value)
+            == sys::Status::napi_ok
+            && sys::napi_type_tag_object(env.raw(), value, &raw const tag) == sys::Status::napi_ok
+    };
+    if done {
+        return Ok(Raw(value));
+    }
+    clear_exception(env);
+    Err(fail(&Error::new(
+        Code::Unsupported,
+        "this runtime puts no type tags on externals; use Node 20.12 or newer",
+    )))
 }
 
 /// Detaches a private buffer.
