@@ -490,7 +490,8 @@ fn truth(
     let mut warnings = Warnings::default();
     for x in operands {
         match x.dtype {
-            Dtype::Character | Dtype::List => x.bank()?,
+            Dtype::List => return Err(bad_type(x.dtype)),
+            Dtype::Character => x.bank()?,
             _ if x.len == 0 => continue,
             _ => x.bank()?,
         };

@@ -1,0 +1,206 @@
+// Operations off the event loop. What must never happen: an abort or a close that crashes, hangs, or leaves an operand busy; a result nobody
+// waits for that keeps its space; an operand that dies under the work; an event loop that stands still; a twin that throws.
+//
+// "While work runs" is made certain by many works at once: libuv runs four at a time, so most of them have not started when the test acts.
+
+import { setMaxListeners } from 'node:events'
+import test from 'ava'
+import { captureWarnings } from '../dist/index.js'
+import { freshStore, open } from './helpers/files.mjs'
+import { refuses, rejects } from './helpers/refuses.mjs'
+import { thread } from './helpers/thread.mjs'
+import { deadline } from './helpers/waiting.mjs'
+
+const N = 2 ** 21
+const MANY = 24
+
+/** Many sums of one vector, begun and not awaited. */
+function crowd(x, o) {
+  const all = Array.from({ length: MANY }, () => x.sumAsync(o))
+  for (const one of all) one.catch(() => {})
+  return all
+}
+
+test('a twin gives what its method gives, and its warnings, in its own context', async t => {
+  const store = freshStore(t)
+  const x = store.vector('numeric', [3, null, 1, NaN])
+  for (const name of ['sum', 'prod', 'mean', 'min', 'max', 'range']) {
+    t.deepEqual(await x[`${name}Async`](), x[name](), name)
+    t.deepEqual(await x[`${name}Async`]({ naRm: true }), x[name]({ naRm: true }), name)
+  }
+  const text = store.vector('character', ['b', 'a string of some length', null])
+  t.deepEqual(await text.rangeAsync({ naRm: true }), ['a string of some length', 'b'])
+  const { value, warnings } = await captureWarnings(() => text.meanAsync())
+  t.is(value, null)
+  t.deepEqual(
+    warnings.map(({ code, operation }) => [code, operation]),
+    [['not-numeric', 'mean']],
+  )
+})
+
+test('a twin always rejects and never throws', async t => {
+  const store = freshStore(t)
+  const x = store.vector('numeric', [1])
+  await rejects(t, () => x.sumAsync({ narm: true }), 'ARGUMENT', /narm/)
+  await rejects(t, () => x.sumAsync({ signal: {} }), 'ARGUMENT', /signal/)
+  await rejects(t, () => x.sumAsync({ onProgress: 1 }), 'ARGUMENT', /onProgress/)
+  await rejects(t, () => x.sumAsync({ memory: 'much' }), 'ARGUMENT', /memory/)
+  await rejects(t, () => x.sumAsync(5), 'ARGUMENT')
+  await rejects(t, () => store.vector('complex', 1).maxAsync(), 'TYPE')
+  await rejects(t, () => store.vector('character', ['a']).sumAsync(), 'TYPE')
+  const reason = new Error('never wanted')
+  t.is(await x.sumAsync({ signal: AbortSignal.abort(reason) }).catch(e => e), reason)
+  x.destroy()
+  await rejects(t, () => x.sumAsync(), 'DESTROYED')
+  const y = store.vector('numeric', [1])
+  store.close()
+  await rejects(t, () => y.sumAsync(), 'CLOSED')
+})
+
+test('an abort rejects with its reason, and then nothing is held', async t => {
+  const store = freshStore(t)
+  const x = store.vector('numeric', N)
+  const controller = new AbortController()
+  setMaxListeners(MANY, controller.signal)
+  const all = crowd(x, { signal: controller.signal })
+  const reason = new Error('enough')
+  controller.abort(reason)
+  const ends = await deadline('aborted sums', Promise.allSettled(all))
+  // The first may have been at their end already.
+  t.is(ends.at(-1).reason, reason)
+  for (const end of ends) t.true(end.value === 0 || end.reason === reason)
+  t.true(x.destroy(), 'no operation holds it')
+  t.is(store.diagnose().summary.temporaries, 0)
+})
+
+test('progress goes up to the end in bytes; what a listener throws rejects', async t => {
+  const store = freshStore(t)
+  const x = store.vector('numeric', N)
+  const seen = []
+  t.is(await x.sumAsync({ onProgress: p => seen.push(p) }), 0)
+  t.deepEqual(seen.at(-1), { done: 8 * N, total: 8 * N, unit: 'bytes' })
+  for (const [i, { done, total }] of seen.entries()) {
+    t.is(total, 8 * N)
+    t.true(i === 0 || done > seen[i - 1].done)
+  }
+  const oops = new Error('oops')
+  const thrown = x.sumAsync({
+    onProgress: () => {
+      throw oops
+    },
+  })
+  t.is(await thrown.catch(e => e), oops)
+  t.true(x.destroy())
+})
+
+test('what works on a vector cannot be taken from under it', async t => {
+  const store = freshStore(t)
+  const x = store.vector('numeric', N, { name: 'x' })
+  const text = store.vector('character', 1 << 16).fill('a string of some length')
+  const all = crowd(x)
+  const others = Array.from({ length: MANY }, () => text.maxAsync())
+  refuses(t, () => x.destroy(), 'BUSY')
+  refuses(t, () => x.destroy({ unsafe: true }), 'BUSY')
+  refuses(t, () => store.delete('x'), 'BUSY')
+  refuses(t, () => text.destroy(), 'BUSY')
+  // Elements may be written meanwhile: the sums are some numbers.
+  x.fill(1)
+  const sums = await Promise.all(all)
+  t.true(sums.every(sum => sum >= 0 && sum <= N))
+  t.is(new Set(await Promise.all(others)).size, 1)
+  t.true(x.destroy() && text.destroy())
+})
+
+test('closing the store rejects what runs and what waits, and does not hang', async t => {
+  const store = freshStore(t)
+  const all = crowd(store.vector('numeric', N))
+  const text = store.vector('character', 1 << 16).fill('a string of some length')
+  for (const one of [text.minAsync(), text.rangeAsync()]) {
+    one.catch(() => {})
+    all.push(one)
+  }
+  store.close()
+  for (const one of all) await rejects(t, () => deadline('a sum', one), 'CLOSED')
+  const again = open(t, store.path)
+  t.deepEqual(again.verify(), { ok: true, faults: [] })
+})
+
+test('closing one store leaves work on another alone', async t => {
+  const [a, b] = [freshStore(t), freshStore(t)]
+  const [ours, theirs] = [crowd(a.vector('numeric', N).fill(1)), crowd(b.vector('numeric', N).fill(2))]
+  a.close()
+  for (const one of ours) await rejects(t, () => one, 'CLOSED')
+  t.deepEqual(new Set(await Promise.all(theirs)), new Set([2 * N]))
+})
+
+test("a thread's close rejects its own work only, while another has the store open", async t => {
+  const store = freshStore(t)
+  const x = store.vector('numeric', N, { name: 'x' }).fill(1)
+  const { run } = thread(t)
+  await run(
+    ({ fm, args, keep }) => {
+      keep.store = fm.openFmalloc(args.path)
+      keep.x = keep.store.get('x')
+      return true
+    },
+    { path: store.path },
+  )
+  const ours = crowd(x)
+  const theirs = await run(
+    async ({ keep, args }) => {
+      const all = Array.from({ length: args.many }, () => keep.x.sumAsync().catch(e => e.code))
+      keep.store.close()
+      return Promise.all(all)
+    },
+    { many: MANY },
+  )
+  t.deepEqual(new Set(theirs), new Set(['ERR_FMALLOC_CLOSED']))
+  t.deepEqual(new Set(await Promise.all(ours)), new Set([N]))
+})
+
+test('a thread that ends while its work runs takes nothing with it', async t => {
+  const store = freshStore(t)
+  const x = store.vector('numeric', N, { name: 'x' }).fill(1)
+  for (const how of ['terminated', 'exited']) {
+    const { run, tell, exited, end } = thread(t)
+    await run(
+      ({ fm, args, keep }) => {
+        keep.x = fm.openRef(args.ref)
+        return true
+      },
+      { ref: x.ref },
+    )
+    const begun = tell(
+      ({ keep, args }) => {
+        for (let i = 0; i < args.many; i++) keep.x.sumAsync().catch(() => {})
+        if (args.how === 'exited') process.exit(0)
+        return true
+      },
+      { many: MANY, how },
+    )
+    begun.catch(() => {})
+    if (how === 'terminated') {
+      await begun
+      await end()
+    }
+    await deadline(`the thread that ${how}`, exited)
+  }
+  t.is(await x.sumAsync(), N)
+  t.true(x.destroy(), 'no hold of the ended threads is left')
+})
+
+test('the event loop turns while work runs', async t => {
+  const store = freshStore(t)
+  const all = Promise.all(crowd(store.vector('numeric', N)))
+  let [turns, isRunning] = [0, true]
+  all.then(() => {
+    isRunning = false
+  })
+  while (isRunning) {
+    await new Promise(resolve => setImmediate(resolve))
+    turns += 1
+  }
+  // Each sum that ends takes a turn at least; a loop that stood still would take one for all.
+  t.true(turns > MANY / 4, `${turns} turns`)
+  await all
+})
