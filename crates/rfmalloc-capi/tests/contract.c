@@ -736,6 +736,67 @@ static void two_threads(void)
     OK(fm->close(store, &err));
 }
 
+/*
+ * Two lists, each put into a cell of the other by a thread of its own, while two more threads ask what they
+ * are: a hold's lock was taken for the list, then for the item, so two threads took them in opposite orders,
+ * and with a writer waiting at each all four stood still for ever.
+ */
+struct crossing {
+    rfm_object *list, *item;
+    int wrong;
+};
+
+static void *cross(void *argument)
+{
+    struct crossing *c = argument;
+    rfm_error mine;
+    int i;
+    for (i = 0; i < 20000; i++) {
+        int code = fm->list_set(c->list, 0, c->item, &mine);
+        if (code != RFM_OK && code != RFM_E_CYCLE) c->wrong++;
+        if (code == RFM_OK && fm->list_set(c->list, 0, NULL, &mine) != RFM_OK) c->wrong++;
+    }
+    return NULL;
+}
+
+static void *ask(void *argument)
+{
+    struct crossing *c = argument;
+    rfm_info info = rfm_info_init();
+    int i;
+    for (i = 0; i < 20000; i++) {
+        if (fm->info(c->list, &info, NULL) != RFM_OK) c->wrong++;
+    }
+    return NULL;
+}
+
+static void crossing_lists(void)
+{
+    rfm_open_options options = rfm_open_options_init();
+    rfm_store *store;
+    rfm_object *lists[2];
+    struct crossing c[4];
+    pthread_t threads[4];
+    int k;
+    options.flags = RFM_SCRATCH;
+    OK(fm->open(path_of("crossing.fm"), &options, &store, &err));
+    for (k = 0; k < 2; k++)
+        OK(fm->create_list(store, NULL, 1, NULL, 0, &lists[k], &err));
+    for (k = 0; k < 4; k++) {
+        c[k].list = lists[k % 2];
+        c[k].item = lists[1 - k % 2];
+        c[k].wrong = 0;
+        TRUE(pthread_create(&threads[k], NULL, k < 2 ? cross : ask, &c[k]) == 0);
+    }
+    for (k = 0; k < 4; k++) {
+        pthread_join(threads[k], NULL);
+        TRUE(c[k].wrong == 0);
+    }
+    for (k = 0; k < 2; k++)
+        fm->release(lists[k]);
+    OK(fm->close(store, &err));
+}
+
 /* Another process has no part in what this one has open: it is told so. */
 static void processes(void)
 {
@@ -774,6 +835,7 @@ int main(int argc, char **argv)
     scratch();
     walks();
     two_threads();
+    crossing_lists();
     processes();
     printf("%d passed, %d failed\n", passed, failed);
     return failed == 0 ? 0 : 1;

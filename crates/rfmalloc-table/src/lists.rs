@@ -2,21 +2,16 @@
 
 use crate::Out;
 use crate::call::{self, Err, given, run};
-use crate::objects::{Object, borrowed, handle, naming};
+use crate::objects::{Object, Several, borrowed, handle, naming};
 use crate::stores::counted;
 use rfmalloc_core::{Code, Error, Handle, LIST, MAX_LEN, Result, Store};
-use std::collections::HashMap;
 use std::ffi::{c_char, c_int};
 use std::ptr;
 
 /// A temporary list of these objects, of which null is none.
 fn list_of(store: &Store, items: &[*const Object]) -> Result<Handle> {
-    // Each object's lock is taken once, however often it stands there.
-    let mut held = HashMap::new();
-    for item in items.iter().filter(|item| !item.is_null()) {
-        held.entry(*item).or_insert(borrowed(*item)?.read());
-    }
-    let item = |item: &*const Object| held.get(item).map(|held| handle(held)).transpose();
+    let held = Several::read(items.iter().filter_map(|item| borrowed(*item)));
+    let item = |item: &*const Object| (!item.is_null()).then(|| held.handle(*item)).transpose();
     let items = items.iter().map(item).collect::<Result<Vec<_>>>()?;
     store.list(LIST, &items)
 }
@@ -72,10 +67,8 @@ pub(crate) extern "C" fn list_set(
 ) -> c_int {
     run(err, || {
         let list = given(list, "list")?;
-        let held = list.read();
-        // A list that is put into itself is refused by the core; its lock is taken once all the same.
-        let other = item.filter(|item| !ptr::eq(*item, list)).map(Object::read);
-        let item = item.map(|_| handle(other.as_ref().unwrap_or(&held))).transpose()?;
-        list.store.list_set(handle(&held)?, i, item)
+        let held = Several::read(item.into_iter().chain([list]));
+        let item = item.map(|item| held.handle(item)).transpose()?;
+        list.store.list_set(held.handle(list)?, i, item)
     })
 }

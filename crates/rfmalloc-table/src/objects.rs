@@ -2,10 +2,11 @@
 
 use crate::Out;
 use crate::abi::{New, REPLACE, TEMPORARY};
-use crate::call::{self, Err, check_flags, given, null, quietly, run};
+use crate::call::{self, Err, check_flags, given, quietly, run};
 use crate::stores::counted;
 use rfmalloc_core::{ARRAY, Change, Code, Dtype, Error, Handle, MATRIX, Result, Store, VECTOR, Vector};
 use std::ffi::{c_char, c_int};
+use std::ptr;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// `rfm_object`: a hold on an object, for any thread. The lock guards what a handle knows of its object, not the object.
@@ -24,7 +25,7 @@ impl Object {
         Box::into_raw(Box::new(self))
     }
 
-    /// For work with the object. One thread must not ask twice for the same object.
+    /// For work with this object alone; with several see [`Several`].
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, Vector> {
         self.held.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -32,6 +33,26 @@ impl Object {
     /// For what changes the handle's knowledge.
     pub(crate) fn write(&self) -> RwLockWriteGuard<'_, Vector> {
         self.held.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Holds that one call works with. Each is locked once, however often it is given, and all threads lock in the same order: with one waiting
+/// to change each of two, others that had taken one of them and wanted the other would wait in a circle.
+pub(crate) struct Several<'a>(Vec<(*const Object, RwLockReadGuard<'a, Vector>)>);
+
+impl<'a> Several<'a> {
+    pub(crate) fn read(objects: impl IntoIterator<Item = &'a Object>) -> Self {
+        let mut objects: Vec<&Object> = objects.into_iter().collect();
+        objects.sort_unstable_by_key(|o| ptr::from_ref(*o));
+        objects.dedup_by_key(|o| ptr::from_ref(*o));
+        Self(objects.into_iter().map(|o| (ptr::from_ref(o), o.read())).collect())
+    }
+
+    /// The handle of one of them.
+    pub(crate) fn handle(&self, object: *const Object) -> Result<&Handle> {
+        let found = self.0.binary_search_by_key(&object, |(at, _)| *at);
+        let missing = |_| Error::new(Code::Internal, "an object was not locked with the others");
+        handle(&self.0[found.map_err(missing)?].1)
     }
 }
 
@@ -241,8 +262,8 @@ pub(crate) fn naming<'a>(name: *const c_char, flags: u32) -> Result<(Option<&'a 
     Ok((name, flags & REPLACE != 0, temporary))
 }
 
-/// A hold that must be there, from an array of C's.
-pub(crate) fn borrowed<'a>(object: *const Object) -> Result<&'a Object> {
+/// A hold from an array of C's, if there is one.
+pub(crate) fn borrowed<'a>(object: *const Object) -> Option<&'a Object> {
     // SAFETY: as for every pointer of an object: valid during the call.
-    unsafe { object.as_ref() }.ok_or_else(|| null("object"))
+    unsafe { object.as_ref() }
 }
