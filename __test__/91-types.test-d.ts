@@ -1,6 +1,7 @@
 // What the declarations promise, checked by tsc as a user's compiler would: nothing here runs.
 import {
   add,
+  cApi,
   captureWarnings,
   createFmallocVector,
   createMmapVector,
@@ -23,6 +24,7 @@ import {
 } from 'rfmalloc'
 import type {
   AllocationRecord,
+  CApi,
   Complex,
   DataFrame,
   Expr,
@@ -37,6 +39,7 @@ import type {
   VectorRef,
   ViewOf,
 } from 'rfmalloc'
+import include from 'rfmalloc/include'
 import { is } from './helpers/types.js'
 
 const store = openFmalloc('a.fm', { maxSize: '64 GiB', syncEvery: false })
@@ -225,3 +228,9 @@ is<Vector<'integer'>>()(createMmapVector('a.bin'))
 is<Vector<'numeric'>>()(createMmapVector('a.bin', null, { type: 'double', readOnly: true }))
 if (isFmallocRuntime(caught)) is<Store>()(caught)
 if (isFmallocVector(caught)) is<Vector | List>()(caught)
+
+// ---- the C interface: opaque, so that nothing else is taken for it
+is<CApi>()(cApi())
+is<string>()(include)
+// @ts-expect-error what is no table
+is<CApi>()({})
