@@ -143,6 +143,7 @@ export {
   which,
   xor,
 } from './src/operations.js'
+export { fmallocMatmulBackend, fmallocMatmulBackends } from './src/products.js'
 export type {
   AllocationRecord,
   Arith,

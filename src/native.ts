@@ -362,6 +362,37 @@ export interface Native {
   operate(handle: number, code: number, operands: Float64Array, threads: number): number
   /** Writes over the first operand. Warnings. */
   operateInPlace(handle: number, code: number, operands: Float64Array, threads: number): number
+  /** [facts] A margin, by its code; R's warnings as bits. */
+  margin(
+    handle: number,
+    code: number,
+    operands: Float64Array,
+    remove: boolean,
+    dims: number,
+    threads: number,
+  ): number
+  /** [facts] A product of one or two operands, by its code; `memory`: bytes (0: all), threshold, tile. */
+  product(handle: number, code: number, operands: Float64Array, memory: Float64Array, threads: number): number
+  marginAsync(
+    handle: number,
+    code: number,
+    operands: Float64Array,
+    remove: boolean,
+    dims: number,
+    threads: number,
+    control: Control,
+  ): Promise<NativeMade>
+  productAsync(
+    handle: number,
+    code: number,
+    operands: Float64Array,
+    memory: Float64Array,
+    threads: number,
+    control: Control,
+  ): Promise<NativeMade>
+  /** The kernel that multiplies, after choosing another unless `name` is null. */
+  matmulBackend(name: string | null): string
+  matmulBackends(): string[]
 
   /** What csvRead fills and csvFrame takes. */
   csvParcel(): CsvParcel
@@ -469,6 +500,8 @@ const ASYNC = new Set<string>([
   'syncObject',
   'prefetch',
   'summariseAsync',
+  'marginAsync',
+  'productAsync',
 ])
 
 function wrap(binding: Native): Native {

@@ -10,9 +10,11 @@ import { isList, listHandle } from './list.js'
 import { isComplex, isInt } from './scalar.js'
 import { isVector, isWhole, partsOf, type Vector } from './vector.js'
 
-/** Numbers of a record: kind; token, start, length; token of a part's names (-1: none), and where they start. */
+/**
+ * Numbers of a record: kind; token, start, length; token of a part's names (-1: none), and where they start; or how many columns and rows.
+ */
 const RECORD = 6
-const KIND = { vector: 0, logical: 1, integer: 2, numeric: 3, complex: 4 } as const
+const KIND = { vector: 0, logical: 1, integer: 2, numeric: 3, complex: 4, columns: 5 } as const
 
 /** The records of these operands. Plain values become loans. */
 export function encodeOperands(xs: readonly unknown[], loans: Loans, operation: string): Float64Array {
@@ -53,6 +55,13 @@ function encodeVector(x: Vector, to: Float64Array, at: number): void {
   to[at + 2] = start
   to[at + 3] = length
   if (isWhole(x)) return
+  const { dim } = x
+  if (dim !== null) {
+    to[at] = KIND.columns
+    to[at + 4] = dim[1] as number
+    to[at + 5] = dim[0] as number
+    return
+  }
   const { names } = x
   if (names === null) return
   const labels = partsOf(names)

@@ -4,8 +4,10 @@
  */
 import { elementwise, numericInPlace, type Body } from './elementwise.js'
 import { fail, show } from './errors.js'
-import type { Matrix } from './matrix.js'
-import type { NdArray } from './ndarray.js'
+import { freeMargins, margins } from './margins.js'
+import { Matrix } from './matrix.js'
+import { NdArray } from './ndarray.js'
+import { freeProducts, products } from './products.js'
 import type {
   Arith,
   AsyncOptions,
@@ -346,45 +348,40 @@ interface Operation {
   fmallocDiv: Operation['fmallocAdd']
 }
 
-const FREE_ONLY: Readonly<Record<string, readonly string[]>> = {
-  'matrix products': [
-    'matmul',
-    'crossprod',
-    'tcrossprod',
-    'fmallocMatmulOoc',
-    'fmallocCrossprodOoc',
-    'fmallocTcrossprodOoc',
-  ],
-  'row and column reductions': [
-    'rowSums',
-    'colSums',
-    'rowMeans',
-    'colMeans',
-    'fmallocRowVars',
-    'fmallocColVars',
-  ],
-}
-
 /** Bodies of what there is, receiver first. */
 const BODIES: Readonly<Record<string, Body>> = { ...elementwise, ...summaries }
 
 function freeFunctions(): Operation {
-  const functions: Record<string, unknown> = { ...BODIES, ...numericInPlace, ...freeSummaries }
-  for (const [missing, names] of Object.entries({ ...LACKING, ...FREE_ONLY })) {
+  const functions: Record<string, unknown> = {
+    ...BODIES,
+    ...numericInPlace,
+    ...freeSummaries,
+    ...margins,
+    ...freeMargins,
+    ...products,
+    ...freeProducts,
+  }
+  for (const [missing, names] of Object.entries(LACKING)) {
     for (const name of names) functions[name] = refusal(name, missing)
   }
   return functions as unknown as Operation
 }
 
-// The methods are the same functions, their receiver in front.
-for (const [name, body] of Object.entries(BODIES)) {
-  const method = {
-    [name](this: unknown, ...rest: unknown[]): unknown {
-      return (body as (...args: unknown[]) => unknown)(this, ...rest)
-    },
-  }[name]
-  Object.defineProperty(Vector.prototype, name, { value: method, writable: true, configurable: true })
+/** The methods are the same functions, their receiver in front. */
+function addMethods(target: object, bodies: Readonly<Record<string, Body>>): void {
+  for (const [name, body] of Object.entries(bodies)) {
+    const method = {
+      [name](this: unknown, ...rest: unknown[]): unknown {
+        return (body as (...args: unknown[]) => unknown)(this, ...rest)
+      },
+    }[name]
+    Object.defineProperty(target, name, { value: method, writable: true, configurable: true })
+  }
 }
+
+addMethods(Vector.prototype, BODIES)
+addMethods(NdArray.prototype, margins)
+addMethods(Matrix.prototype, products)
 refuseMethods(Vector.prototype, 'Vector', LACKING)
 
 const free = freeFunctions()

@@ -8,11 +8,10 @@ export const PACKAGE =
   list_fmalloc_allocations diagnose_fmalloc_runtime fmalloc_default_runtime is_fmalloc_runtime is_fmalloc_vector fmalloc_runtime
   fmalloc_runtime_info fmalloc_vector_type fmalloc_vector_length fmalloc_vector_info fmalloc_set fmalloc_fill fmalloc_add fmalloc_sub
   fmalloc_mul fmalloc_div fmalloc_sync fmalloc_matmul_ooc fmalloc_crossprod_ooc fmalloc_tcrossprod_ooc fmalloc_storage_advise
-  fmalloc_colVars fmalloc_rowVars`.split(/\s+/)
+  fmalloc_colVars fmalloc_rowVars fmalloc_matmul_backend fmalloc_matmul_backends`.split(/\s+/)
 
 /** Functions of the package that come later, by the work they belong to. */
 export const LATER = {
-  'products: other backends': 'fmalloc_matmul_backend fmalloc_matmul_backends',
   tensors: `create_fmalloc_tensor as_fmalloc_tensor fmalloc_tensor_materialize fmalloc_tensor_dtype fmalloc_tensor_codecs`,
   genomics: `fmalloc_bed fmalloc_bed_standardize fmalloc_dosage fmalloc_dosage_standardize fmalloc_haplotypes create_fmalloc_haplotypes
     fmalloc_haplotypes_materialize fmalloc_ld fmalloc_ld_ncol fmalloc_ld_pair fmalloc_ld_col`,

@@ -53,7 +53,7 @@ impl Case<'_> {
         let shape = product_shape(self.f, (self.dtype, &dims(&self.x.1)), (self.dtype, &dims(&y_dim)));
         let shape = shape.expect("conformable");
         let mut out = Memory::new(shape.dtype, len(&shape.dim), true);
-        let tiles = memory.map(|memory| Tiles { memory, mapped: [false; 2] });
+        let tiles = memory.map(|memory| Tiles { memory, mapped: [false; 3] });
         let done = product(ctx, self.f, &x, &y, &shape, tiles, out.raw()).expect("defined");
         done.then(|| reals(&out.bytes()))
     }

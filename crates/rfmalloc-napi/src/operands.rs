@@ -10,8 +10,11 @@ use rfmalloc_core::{Code, Dtype, Error, Given, Piece, Store, Vector};
 use std::sync::Arc;
 
 /// Numbers of a record: what it is; a value (of a complex number the imaginary part in place of the names' token), or token, start and
-/// length; token of the names (−1: none) and where they start.
+/// length; token of the names (−1: none) and where they start, or of columns of a matrix how many they and the rows are.
 pub(crate) const RECORD: usize = 6;
+
+/// What a record of consecutive columns of a matrix is.
+const COLUMNS: f64 = 5.0;
 
 /// Operands whose tokens are known.
 pub(crate) struct Operands {
@@ -30,7 +33,7 @@ impl Operands {
         let mut tokens = Vec::with_capacity(2 * records.len());
         for r in &records {
             let is_vector = r[0] == 0.0;
-            tokens.push(if is_vector { token(r[1]) } else { -1 });
+            tokens.push(if is_vector || r[0] == COLUMNS { token(r[1]) } else { -1 });
             tokens.push(if is_vector { token(r[4]) } else { -1 });
         }
         Self { records, tokens }
@@ -77,10 +80,12 @@ fn given<'a>(
     held: &[Option<&'a Vector>],
 ) -> rfmalloc_core::Result<Given<'a>> {
     Ok(match r[0] as u8 {
-        0 => {
+        kind @ (0 | 5) => {
             let vector = held.first().copied().flatten();
             let vector = vector.ok_or_else(|| Error::new(Code::Argument, "an operand without its vector"))?;
-            Given::Piece(Piece { vector, start, len, names: held[1].map(|names| (names, r[5] as u64)) })
+            let names = held[1].map(|names| (names, r[5] as u64));
+            let columns = (kind == 5).then_some([r[5] as u64, r[4] as u64]);
+            Given::Piece(Piece { vector, start, len, names, columns })
         }
         1 => Given::Value(Dtype::Logical, Scalar::Int(r[1] as i32)),
         2 => Given::Value(Dtype::Integer, Scalar::Int(r[1] as i32)),

@@ -155,8 +155,8 @@ pub fn matmul_backends() -> Vec<String> {
 pub struct Tiles {
     /// Bytes; one block times one slab of the operands (some MiB) are in memory whatever it says.
     pub memory: u64,
-    /// Whether the left and the right operand is a file's mapping, whose pages may leave the resident set when a tile is done.
-    pub mapped: [bool; 2],
+    /// Whether the left operand, the right one, and the result are a file's mapping, whose pages may leave the resident set when a tile is done.
+    pub mapped: [bool; 3],
 }
 
 /// Stores a product of `x` and `y` in `out`. False if it was cancelled.
@@ -204,6 +204,7 @@ pub fn product(
     let run = product::Run {
         symmetric: same && f != Product::Plain,
         memory: tiles.map(|tiles| tiles.memory),
+        release: tiles.is_some_and(|tiles| tiles.mapped[2]),
         blas: blas.as_deref(),
     };
     Ok(if bank == Bank::Complex {

@@ -70,6 +70,8 @@ pub(crate) struct Run<'r> {
     pub(crate) symmetric: bool,
     /// Bytes for what is in memory at once of operands that are released. None: in core.
     pub(crate) memory: Option<u64>,
+    /// The result is a file's mapping, whose pages may leave the resident set when a tile is done.
+    pub(crate) release: bool,
     /// The user's own kernel for doubles.
     pub(crate) blas: Option<&'r Blas>,
 }
@@ -181,6 +183,7 @@ impl Multiplication<'_> {
                 ask(tiles.get(i + 1), ahead);
                 let done = self.tile::<T>(tile);
                 release(&self.stretches::<T>(tile));
+                release(&self.result::<T>([&tile.rows, &tile.cols]));
                 done?;
             }
             Some(())
@@ -195,6 +198,14 @@ impl Multiplication<'_> {
             all.extend(self.b.stretches::<T>(&tile.inner, &tile.cols));
         }
         all
+    }
+
+    /// The memory of cells, where it may leave the resident set: if they are more than an eighth of the memory that is to be kept to.
+    fn result<T: Plain>(&self, [rows, cols]: [&Range<usize>; 2]) -> Vec<Span> {
+        let Extents { rows: down, cols: right, .. } = self.plan.extents;
+        let is_large = self.run.memory.is_some_and(|memory| self.out.nbytes() > memory / 8);
+        let release = self.run.release && is_large;
+        Side { x: self.out, len: down * right, down: 1, right: down, release }.stretches::<T>(rows, cols)
     }
 
     fn tile<T: Cell>(&self, tile: &Tile) -> Option<()> {
@@ -313,6 +324,10 @@ impl Multiplication<'_> {
                     line.extend(cells[i..].iter().step_by(r.len()).skip(from));
                     self.out.store((c.start + from + row * rows) as u64, line);
                 }
+            }
+            release(&self.result::<T>([r, c]));
+            if self.plan.symmetric {
+                release(&self.result::<T>([c, r]));
             }
             cells.iter().all(|cell| cell.is_finite())
         };

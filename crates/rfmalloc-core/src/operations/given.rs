@@ -5,7 +5,7 @@ use crate::dtype::Dtype;
 use crate::elements::{Guard, Vector};
 use crate::error::{Code, Error, Result};
 use crate::region::Span;
-use crate::store::{Attributes, FRAME, Role};
+use crate::store::{Attributes, FRAME, MATRIX, Role};
 
 /// Consecutive elements of a vector.
 #[derive(Clone, Copy)]
@@ -18,16 +18,36 @@ pub struct Piece<'a> {
     pub len: u64,
     /// A piece has no shape, and its names stand in a vector of their own from an element on. Of a whole vector they are its own.
     pub names: Option<(&'a Vector, u64)>,
+    /// Rows and columns, of consecutive columns of a matrix: they are a matrix, with the names of the rows and of these columns.
+    pub columns: Option<[u64; 2]>,
 }
 
 impl<'a> Piece<'a> {
     /// All elements, with shape and names.
     pub fn whole(vector: &'a Vector) -> Self {
-        Self { vector, start: 0, len: vector.len(), names: None }
+        Self { vector, start: 0, len: vector.len(), names: None, columns: None }
+    }
+
+    /// The position of the first of these columns, if the matrix that they are of still has its shape.
+    fn first_column(&self, now: &Attributes) -> Option<u64> {
+        let [rows, _] = self.columns?;
+        let is_same = now.dim.len() == 2 && now.dim[0] == rows;
+        (is_same && rows > 0).then(|| self.start / rows)
+    }
+
+    /// Shape and names of these columns.
+    fn attributes(&self, columns: [u64; 2]) -> Result<Attributes> {
+        let now = match self.vector {
+            Vector::Object(h) if h.facts().has_attributes => h.attributes()?,
+            _ => Attributes::default(),
+        };
+        let is_shaped = self.first_column(&now).is_some();
+        let has_dimnames = if is_shaped { now.has_dimnames } else { Vec::new() };
+        Ok(Attributes { kind: MATRIX, dim: columns.to_vec(), has_dimnames, ..Attributes::default() })
     }
 
     pub(super) fn is_whole(&self) -> bool {
-        self.start == 0 && self.len == self.vector.len() && self.names.is_none()
+        self.start == 0 && self.len == self.vector.len() && self.names.is_none() && self.columns.is_none()
     }
 }
 
@@ -94,6 +114,13 @@ impl<'a> Input<'a> {
             Given::Piece(piece) => piece,
         };
         piece.vector.check(piece.start, piece.len)?;
+        if let Some([rows, cols]) = piece.columns {
+            if rows.checked_mul(cols) != Some(piece.len) {
+                return Err(Error::new(Code::Dim, "dims do not match the length of object"));
+            }
+            let attributes = piece.attributes([rows, cols])?;
+            return Ok(Self { given, attributes, dtype: piece.vector.dtype(), len: piece.len });
+        }
         let attributes = match piece.vector {
             Vector::Object(h) if h.facts().kind == FRAME => {
                 return Err(Error::new(Code::Type, "a data frame is no operand; take its columns"));
@@ -102,6 +129,13 @@ impl<'a> Input<'a> {
             _ => Attributes { has_names: piece.names.is_some(), ..Attributes::default() },
         };
         Ok(Self { given, attributes, dtype: piece.vector.dtype(), len: piece.len })
+    }
+
+    /// Whether both are the same elements of one vector, as matrices of the same shape.
+    pub(super) fn is_the_same(&self, other: &Self) -> bool {
+        let (Given::Piece(x), Given::Piece(y)) = (self.given, other.given) else { return false };
+        let is_same = x.vector.is(y.vector) && (x.start, x.len) == (y.start, y.len) && x.len > 0;
+        is_same && self.attributes.dim == other.attributes.dim
     }
 
     /// Lengths and attributes as `conform` wants them.
@@ -146,6 +180,12 @@ impl<'a> Input<'a> {
             return Ok((role == Role::Names).then_some((Named::Lent(names), start)));
         }
         match piece.vector {
+            Vector::Object(h) if piece.columns.is_some() => {
+                let first = piece.first_column(&h.attributes()?);
+                let (Some(first), Some(names)) = (first, h.child(role)?) else { return Ok(None) };
+                let start = if role == Role::Dimnames(1) { first } else { 0 };
+                Ok(Some((Named::Own(Vector::Object(names)), start)))
+            }
             Vector::Object(h) if piece.is_whole() => {
                 Ok(h.child(role)?.map(|h| (Named::Own(Vector::Object(h)), 0)))
             }

@@ -4,7 +4,8 @@
 //! Semantics are there; here they are only carried out.
 //!
 //! - `given`: operands, and what holds their memory; `work`: an operation between its beginning and its end; `dress`: a result's shape and names;
-//! - `elementwise`: operators and mathematics; `text`: comparison of text; `in_place`: arithmetic that writes through; `summary`.
+//! - `elementwise`: operators and mathematics; `text`: comparison of text; `in_place`: arithmetic that writes through; `summary`; `margin`,
+//!   `product`: of matrices.
 //!
 //! An operation has three steps. It *begins* on the thread that asks: everything that can be refused is, operands are held, the result's memory is
 //! reserved and dressed. It *runs* on any thread. It *ends* where it began, with the result. Whatever fails on the way leaves nothing behind:
@@ -14,10 +15,13 @@ mod dress;
 mod elementwise;
 mod given;
 mod in_place;
+mod margin;
+mod product;
 mod summary;
 mod text;
 mod work;
 
 pub use given::{Given, Piece};
+pub use product::ProductMemory;
 pub use summary::{Answer, SummaryWork, Value};
 pub use work::{Amount, VectorWork, Work};

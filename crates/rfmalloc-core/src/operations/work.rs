@@ -94,6 +94,11 @@ impl VectorWork {
         Ok(Self { amount, operands, holds, run, writing, result, warnings, is_done: false })
     }
 
+    /// The same work, of another amount than that of its result.
+    pub(super) fn amounting_to(self, amount: Amount) -> Self {
+        Self { amount, ..self }
+    }
+
     /// The result, and R's warnings; of work that has run.
     ///
     /// # Errors
