@@ -34,6 +34,45 @@ function print(result) {
 }
 
 const tasks = {
+  /** A file with `nbytes` of doubles and as many of logicals that are all false; where they lie. */
+  async summariesMake({ file, nbytes }) {
+    const { openFmalloc, fmallocOptions } = await import('rfmalloc')
+    const store = openFmalloc(file)
+    const x = store.vector('numeric', nbytes / 8, { name: 'x' })
+    let k = 0
+    for (const window of x.windows({ bytes: '16 MiB' })) {
+      const view = window.view()
+      for (let i = 0; i < view.length; i++) view[i] = Math.sin(k++) * 100
+    }
+    store.vector('logical', nbytes / 4, { name: 'l' })
+    const place = name => store.allocations().find(row => row.name === name).payloadOffset
+    print({ numeric: place('x'), logical: place('l'), cores: fmallocOptions().threads })
+    store.close()
+  },
+
+  /** GB/s of processor time and thread of each summary. */
+  async summariesFmalloc({ file, nbytes, threads, runs }) {
+    const { openFmalloc, fmallocOptions } = await import('rfmalloc')
+    fmallocOptions({ threads })
+    const store = openFmalloc(file, { readOnly: true })
+    const [x, l] = [store.get('x'), store.get('l')]
+    const rate = fn => {
+      fn()
+      const taken = Array.from({ length: runs }, () => {
+        const before = process.cpuUsage()
+        fn()
+        const { user, system } = process.cpuUsage(before)
+        return (user + system) / 1e6 / threads
+      })
+      return nbytes / median(taken) / 1e9
+    }
+    const rates = {}
+    for (const name of ['sum', 'mean', 'min', 'max', 'range']) rates[name] = rate(() => x[name]())
+    rates.any = rate(() => l.any())
+    print(rates)
+    store.close()
+  },
+
   /** Names n vectors of 8 doubles in a fresh store, from JavaScript. */
   async createFmalloc({ file, n, kill }) {
     const { openFmalloc } = await import('rfmalloc')

@@ -12,10 +12,21 @@ import { native } from './native.mjs'
 import { open } from './open.mjs'
 import { markdown, table } from './report.mjs'
 import { strings } from './strings.mjs'
+import { summaries } from './summaries.mjs'
 import { subscripts } from './subscripts.mjs'
 import { viewLoop } from './view-loop.mjs'
 
-const benches = { 'view-loop': viewLoop, create, open, native, compact, strings, subscripts, frames }
+const benches = {
+  'view-loop': viewLoop,
+  create,
+  open,
+  native,
+  compact,
+  strings,
+  subscripts,
+  frames,
+  summaries,
+}
 
 const words = process.argv.slice(2)
 const write = words.includes('--write')

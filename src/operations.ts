@@ -139,7 +139,11 @@ export interface Elementwise {
   divInPlace: InPlace
 }
 
-/** Summaries: plain scalars; null is NA, NaN is NaN. */
+/**
+ * Summaries: plain scalars; null is NA, NaN is NaN, and `naRm` leaves both out. `range` is the pair of smallest and largest. The free functions take
+ * several operands. Twins reject with `signal.reason` on abort, with CLOSED if the store is closed meanwhile; the vector is BUSY until they settle.
+ * Throws TYPE where R has no such summary of the type; warns of empty extrema and of what is made logical.
+ */
 export interface Summaries<T extends Type> {
   sum(o?: NaRm): Total<T>
   sumAsync(o?: NaRm & AsyncOptions): Promise<Total<T>>
@@ -228,7 +232,7 @@ type FreeMath2 = <X extends Vector<Num>>(
   o?: ResultOptions,
 ) => Shape<X, Float<X['type']>>
 type FreeInPlace = <X extends Vector<FixedType>>(x: X, y: Operand) => X
-/** Several arguments; the highest type decides. */
+/** Several operands, of which none need be a Vector, and options; the highest type decides, and `[]` counts as nothing. */
 export type FreeSummary = (...xs: [...Operand[], Operand | NaRm]) => Scalar
 type FreeRange = (...xs: [...Operand[], Operand | NaRm]) => [Scalar, Scalar]
 type FreeTest = (...xs: [...Operand[], Operand | NaRm]) => boolean | null
