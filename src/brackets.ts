@@ -5,6 +5,7 @@
 import { createTemporary, discard, relieve, withRelief, type Place } from './create.js'
 import { isTypedArray, parseType, type Dtype } from './dtype.js'
 import { fail, show } from './errors.js'
+import { evaluateIn, isExpr, type Expr } from './expr.js'
 import type { Handle } from './handle.js'
 import { fallbackStore, placeResult } from './home.js'
 import { encodeIndex, type Lend } from './indices.js'
@@ -47,6 +48,13 @@ export class Loans {
     const { handle } = partsOf(createTemporary(this.#store, dtype, values))
     this.#handles.push(handle)
     return handle.token
+  }
+
+  /** An expression's elements, where an operation takes none. */
+  evaluated(x: Expr, operation: string): Vector {
+    const vector = evaluateIn(this.#store, x, operation)
+    this.#handles.push(partsOf(vector).handle)
+    return vector
   }
 
   end(): void {
@@ -203,6 +211,7 @@ export function setAt(x: Vector, index: unknown, values: unknown, exact: boolean
 function operandToken(x: unknown, loans: Loans, operation: string): number {
   if (isVector(x) || isList(x)) return loans.lend(x)
   if (isNull(x)) return -1
+  if (isExpr(x)) return loans.lend(loans.evaluated(x, operation))
   const values = elementsOf(x, operation)
   return loans.plain(values, parseType(inferType(values)))
 }

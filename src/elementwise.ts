@@ -6,6 +6,7 @@ import { isNull, result, withLoans } from './brackets.js'
 import { temporaryOf } from './create.js'
 import { dtypeOf, NUMERIC } from './dtype.js'
 import { fail, isFmallocError, show } from './errors.js'
+import { evaluateAs, expressionOf, homeOfExpr, isExpr } from './expr.js'
 import { fallbackStore, placeResult } from './home.js'
 import { native } from './native.js'
 import { encodeOperands } from './operands.js'
@@ -16,7 +17,8 @@ import { warnMask } from './warnings.js'
 
 const codes = new Map(native.operations().map((name, code) => [name, code]))
 
-function codeOf(name: string): number {
+/** The code of an operation of the binding. */
+export function codeOf(name: string): number {
   return codes.get(name) ?? fail('INTERNAL', `the binding has no operation ${name}`)
 }
 
@@ -25,8 +27,10 @@ export type Body = (...args: never[]) => unknown
 
 /** The vector whose store is the result's home: the first of the operands. */
 export function homeOf(xs: readonly unknown[], operation: string): Vector {
+  const first = xs.find(x => isVector(x) || isExpr(x))
+  if (isExpr(first)) return homeOfExpr(first)
   return (
-    xs.find(isVector) ??
+    (first as Vector | undefined) ??
     fail(
       'ARGUMENT',
       `${operation}: at least one operand must be a Vector, not ${xs.map(x => show(x)).join(', ')}`,
@@ -36,17 +40,29 @@ export function homeOf(xs: readonly unknown[], operation: string): Vector {
 
 /** Runs operation `name` of the binding; the result is a temporary, unless the options say otherwise. */
 function operate(name: string, xs: readonly unknown[], o: unknown, operation: string): Vector {
+  // With an expression among them all becomes one; running values are of elements that stand somewhere.
+  if (!CUMULATIVE.includes(name) && xs.some(isExpr)) return evaluateAs(expressionOf(name, xs), o, operation)
   const code = codeOf(name)
   const place = placeResult(partsOf(homeOf(xs, operation)).handle, o, operation)
   const prepare = (loans: Parameters<typeof encodeOperands>[1]) => {
     const operands = encodeOperands(xs, loans, operation)
     return (store: number): number => native.operate(store, code, operands, option('threads'))
   }
+  return reporting(() => result<Vector>(place, prepare, operation), operation)
+}
+
+/** Reports what work has warned of before it failed. */
+export function warnOf(e: unknown, operation: string): void {
+  if (isFmallocError(e) && typeof e.details['warnings'] === 'number')
+    warnMask(e.details['warnings'], operation)
+}
+
+/** Runs work, and reports what it has warned of if it fails. */
+export function reporting<R>(work: () => R, operation: string): R {
   try {
-    return result<Vector>(place, prepare, operation)
+    return work()
   } catch (e) {
-    if (isFmallocError(e) && typeof e.details['warnings'] === 'number')
-      warnMask(e.details['warnings'], operation)
+    warnOf(e, operation)
     throw e
   }
 }

@@ -431,6 +431,36 @@ export interface Native {
     control: Control,
   ): Promise<NativeSummary>
 
+  /** Type code and length of an operation's result, from those of its operands. */
+  expressionGives(code: number, x: number, n: number, y: number, m: number): number[]
+  /** The elements of an expression of steps as a new object, in the mailbox. Warnings. */
+  evaluate(handle: number, list: Int32Array, operands: Float64Array, threads: number): number
+  evaluateAsync(
+    handle: number,
+    list: Int32Array,
+    operands: Float64Array,
+    threads: number,
+    control: Control,
+  ): Promise<NativeMade>
+  /** A summary of an expression's elements. */
+  digest(
+    handle: number,
+    list: Int32Array,
+    operands: Float64Array,
+    code: number,
+    remove: boolean,
+    threads: number,
+  ): NativeSummary
+  digestAsync(
+    handle: number,
+    list: Int32Array,
+    operands: Float64Array,
+    code: number,
+    remove: boolean,
+    threads: number,
+    control: Control,
+  ): Promise<NativeSummary>
+
   fill(token: number, start: number, end: number, pattern: Uint8Array): void
   copyRange(dst: number, dstIdx: number, src: number, srcStart: number, n: number): number
   importArray(dst: number, dstIdx: number, src: ArrayBufferView, exact: boolean): number
@@ -502,6 +532,8 @@ const ASYNC = new Set<string>([
   'summariseAsync',
   'marginAsync',
   'productAsync',
+  'evaluateAsync',
+  'digestAsync',
 ])
 
 function wrap(binding: Native): Native {

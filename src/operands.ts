@@ -3,8 +3,9 @@
  * itself, an array of values or a string as a temporary that ends with the call.
  */
 import { Loans } from './brackets.js'
-import { isTypedArray, parseType } from './dtype.js'
+import { isTypedArray, LIST, parseType } from './dtype.js'
 import { fail, show } from './errors.js'
+import { isExpr } from './expr.js'
 import { inferType } from './infer.js'
 import { isList, listHandle } from './list.js'
 import { isComplex, isInt } from './scalar.js'
@@ -70,6 +71,10 @@ function encodeVector(x: Vector, to: Float64Array, at: number): void {
 }
 
 function encodeLoan(x: unknown, to: Float64Array, at: number, loans: Loans, operation: string): void {
+  if (isExpr(x)) {
+    encodeVector(loans.evaluated(x, operation), to, at)
+    return
+  }
   if (isList(x)) {
     const handle = listHandle(x)
     handle.check()
@@ -80,6 +85,45 @@ function encodeLoan(x: unknown, to: Float64Array, at: number, loans: Loans, oper
   const values = Array.isArray(x) || isTypedArray(x) ? x : [scalar(x, operation)]
   to[at + 1] = loans.plain(values, parseType(inferType(values)))
   to[at + 3] = values.length
+}
+
+/** An operand that later changes of the caller's arrays do not reach, with the code of its type and its length. Dead vectors are refused. */
+export function copyOperand(
+  x: unknown,
+  operation: string,
+): { operand: unknown; type: number; length: number } {
+  const typed = (operand: unknown, type: string, length: number) => ({
+    operand,
+    type: parseType(type).code,
+    length,
+  })
+  if (isVector(x)) {
+    const { handle, length } = partsOf(x)
+    handle.check()
+    return { operand: x, type: handle.dtype.code, length }
+  }
+  if (isList(x)) {
+    listHandle(x).check()
+    return { operand: x, type: LIST, length: x.length }
+  }
+  if (x === undefined) return fail('VALUE', `${operation}: the second operand is undefined`)
+  if (isTypedArray(x)) {
+    const copy = (x as Float64Array).slice()
+    return typed(copy, inferType(copy), copy.length)
+  }
+  if (Array.isArray(x)) {
+    const copy = Object.freeze(Array.from(x as unknown[], copyValue))
+    return typed(copy, inferType(copy), copy.length)
+  }
+  const isPlain = x === null || typeof x === 'number' || typeof x === 'boolean' || isInt(x) || isComplex(x)
+  const operand = isPlain ? copyValue(x) : scalar(x, operation)
+  return typed(operand, inferType([operand]), 1)
+}
+
+/** Numbers that are objects are copied, too. */
+function copyValue(x: unknown): unknown {
+  if (isComplex(x)) return Object.freeze({ re: x.re, im: x.im })
+  return isInt(x) ? Object.freeze({ int: x.int }) : x
 }
 
 function scalar(x: unknown, operation: string): string | bigint {

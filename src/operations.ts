@@ -4,6 +4,7 @@
  */
 import { elementwise, numericInPlace, type Body } from './elementwise.js'
 import { fail, show } from './errors.js'
+import { lazy } from './expr.js'
 import { freeMargins, margins } from './margins.js'
 import { Matrix } from './matrix.js'
 import { NdArray } from './ndarray.js'
@@ -172,7 +173,6 @@ const ORDERING = 'ordering'
 /** Methods of a vector that this version lacks, by what is missing. */
 const LACKING: Readonly<Record<string, readonly string[]>> = {
   [ORDERING]: ['which', 'order', 'orderAsync', 'sort', 'sortAsync', 'unique'],
-  'lazy expressions': ['lazy'],
   Arrow: ['toArrow'],
 }
 
@@ -383,7 +383,7 @@ function addMethods(target: object, bodies: Readonly<Record<string, Body>>): voi
   }
 }
 
-addMethods(Vector.prototype, BODIES)
+addMethods(Vector.prototype, { ...BODIES, lazy })
 addMethods(NdArray.prototype, margins)
 addMethods(Matrix.prototype, products)
 refuseMethods(Vector.prototype, 'Vector', LACKING)

@@ -5,6 +5,7 @@ import { isNull, Loans, withLoans } from './brackets.js'
 import { COMPLEX, isTypedArray, LOGICAL } from './dtype.js'
 import type { Body } from './elementwise.js'
 import { fail } from './errors.js'
+import { homeOfExpr, isExpr } from './expr.js'
 import { fallbackStore } from './home.js'
 import { listHandle, isList } from './list.js'
 import { native, type NativeSummary } from './native.js'
@@ -13,19 +14,25 @@ import { encodeOperands } from './operands.js'
 import { checkFlag, checkKeys, option } from './options.js'
 import { isComplex, isInt } from './scalar.js'
 import { spaceOf, type Store } from './store.js'
-import { isVector, partsOf } from './vector.js'
+import { isVector, partsOf, type Vector } from './vector.js'
 import { warnMask } from './warnings.js'
 
 type Value = number | string | boolean | null | { re: number; im: number }
 
 const codes = new Map(native.summaries().map((name, code) => [name, code]))
 
+/** The code of a summary of the binding. */
+export function summaryCode(name: string): number {
+  return codes.get(name) ?? fail('INTERNAL', `the binding has no summary ${name}`)
+}
+
 /** A store to work in: the first vector's own, unless temporaries are needed that it cannot take. */
 function workplace(xs: readonly unknown[]): Store {
-  const first = xs.find(isVector)
+  const found = xs.find(x => isVector(x) || isExpr(x))
+  const first = isExpr(found) ? homeOfExpr(found) : (found as Vector | undefined)
   const own = first === undefined ? null : partsOf(first).handle.store
   if (own === null || !spaceOf(own).open) return fallbackStore()
-  const needsRoom = xs.some(x => Array.isArray(x) || isTypedArray(x) || typeof x === 'string')
+  const needsRoom = xs.some(x => Array.isArray(x) || isTypedArray(x) || typeof x === 'string' || isExpr(x))
   const { accepting, readOnly } = spaceOf(own)
   return needsRoom && (!accepting || readOnly) ? fallbackStore() : own
 }
@@ -40,8 +47,7 @@ function prepared(name: string, xs: readonly unknown[], o: unknown) {
     if (isVector(x)) partsOf(x).handle.check()
     else if (isList(x)) listHandle(x).check()
   }
-  const code = codes.get(name) ?? fail('INTERNAL', `the binding has no summary ${name}`)
-  return { remove, operands, code, store: workplace(operands) }
+  return { remove, operands, code: summaryCode(name), store: workplace(operands) }
 }
 
 function summarise(name: string, xs: readonly unknown[], o: unknown): Value | Value[] {
@@ -66,7 +72,7 @@ async function summariseAsync(name: string, x: unknown, o: unknown): Promise<Val
 }
 
 /** The scalar, or the pair, and its warnings. */
-function valueOf(name: string, { type, values, warnings }: NativeSummary): Value | Value[] {
+export function valueOf(name: string, { type, values, warnings }: NativeSummary): Value | Value[] {
   warnMask(warnings, name)
   if (type === COMPLEX) {
     const [re, im] = values as (number | null)[]
@@ -83,6 +89,7 @@ function isOptions(x: unknown): boolean {
     typeof x === 'object' &&
     x !== null &&
     !isVector(x) &&
+    !isExpr(x) &&
     !isList(x) &&
     !isComplex(x) &&
     !isInt(x) &&

@@ -79,7 +79,9 @@ pub use elements::{PrefetchWork, Vector};
 pub use error::{Code, Detail, Error, Result};
 pub use labels::{make_names, make_unique};
 pub use mapped::MappedFile;
-pub use operations::{Amount, Answer, Given, Piece, ProductMemory, SummaryWork, Value, VectorWork, Work};
+pub use operations::{
+    Amount, Answer, Digest, Evaluation, Given, Piece, ProductMemory, SummaryWork, Value, VectorWork, Work,
+};
 pub use region::{PageAdvice, RawBytes};
 pub use seam::{Event, Observer};
 pub use segment_view::SegmentView;

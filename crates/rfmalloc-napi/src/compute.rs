@@ -17,7 +17,7 @@ use napi::bindgen_prelude::{AsyncTask, ToNapiValue, TypeName};
 use napi::{Env, Task};
 use napi_derive::napi;
 use rfmalloc_core::compute::{Context, Watch};
-use rfmalloc_core::{Amount, Code, Error, Result, VectorWork, Work};
+use rfmalloc_core::{Amount, Code, Error, Handle, Result, VectorWork, Warnings, Work};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -158,13 +158,18 @@ pub struct NativeMade {
     pub pressure: bool,
 }
 
+/// A new vector of this thread.
+pub(crate) fn made(store: u32, vector: Handle, warnings: Warnings) -> NativeMade {
+    let pressure = thread::with_store(store, is_pressed).unwrap_or(false);
+    let token = thread::add(store, rfmalloc_core::Vector::Object(vector));
+    NativeMade { token, warnings: warnings.bits(), pressure }
+}
+
 impl Deliver for VectorWork {
     type Value = NativeMade;
 
     fn deliver(self, store: u32) -> Result<NativeMade> {
-        let (made, warnings) = self.finish()?;
-        let pressure = thread::with_store(store, is_pressed).unwrap_or(false);
-        let token = thread::add(store, rfmalloc_core::Vector::Object(made));
-        Ok(NativeMade { token, warnings: warnings.bits(), pressure })
+        let (vector, warnings) = self.finish()?;
+        Ok(made(store, vector, warnings))
     }
 }

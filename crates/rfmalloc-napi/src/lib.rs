@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `view` | raw Node-API: external buffers, weak references (the only unsafe file) |
 //! | `thread` | what this thread has open |
-//! | `store`, `object`, `attributes`, `elements`, `brackets`, `lists`, `text`, `operations`, `summaries`, `matrices`, `csv` | the exports |
+//! | `store`, `object`, `attributes`, `elements`, `brackets`, `lists`, `text`, `operations`, `summaries`, `matrices`, `expressions`, `csv` | the exports |
 //! | `operands` | operands of operations |
 //! | `capi` | the C interface's table, for other addons |
 //! | `task`, `job`, `compute` | promises; `job`: those over a whole file, `compute`: over operations |
@@ -28,6 +28,7 @@ mod compute;
 mod csv;
 mod elements;
 mod error;
+mod expressions;
 mod job;
 mod lists;
 mod matrices;

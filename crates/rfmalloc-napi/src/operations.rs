@@ -13,7 +13,7 @@ use std::sync::OnceLock;
 
 /// What can be done element by element.
 #[derive(Clone, Copy)]
-enum Act {
+pub(crate) enum Act {
     Binary(Binary),
     Unary(Unary),
     Math(Math),
@@ -70,7 +70,7 @@ fn acts() -> &'static [(&'static str, Act)] {
     })
 }
 
-fn act(code: u32) -> Result<Act> {
+pub(crate) fn act(code: u32) -> Result<Act> {
     acts().get(code as usize).map(|(_, act)| *act).ok_or_else(|| bad_argument("no such operation"))
 }
 

@@ -22,7 +22,7 @@ const SUMMARIES: [(&str, Summary); 8] = [
     ("all", Summary::All),
 ];
 
-fn summary(code: u32) -> Result<Summary> {
+pub(crate) fn summary(code: u32) -> Result<Summary> {
     SUMMARIES.get(code as usize).map(|(_, f)| *f).ok_or_else(|| bad_argument("no such summary"))
 }
 
