@@ -104,7 +104,12 @@ impl<'p, 'a> Plan<'p, 'a> {
     pub(super) fn dress(&self) -> Dress<'p, 'a> {
         let Some(root) = self.nodes.last() else { return Dress::default() };
         let input = |x: Option<usize>| x.map(|x| &self.inputs[x]);
-        Dress { dim: input(root.dim), dimnames: input(root.dimnames), names: input(root.names) }
+        Dress {
+            dim: input(root.dim),
+            dimnames: input(root.dimnames),
+            names: input(root.names),
+            ..Dress::default()
+        }
     }
 
     /// Whether a step's operands are text, which the engine does not read.
