@@ -7,6 +7,7 @@
  */
 import { createRequire } from 'node:module'
 import { FmallocError, fromNative } from './errors.js'
+import { loadFailure, thisHost } from './load-failure.js'
 import type { AllocationRecord, Mode, Progress, VerifyReport } from './types.js'
 
 /** Positions in the mailbox. */
@@ -483,14 +484,9 @@ function load(): Native {
   try {
     return createRequire(import.meta.url)('#native') as Native
   } catch (cause) {
-    throw new FmallocError(
-      'ERR_FMALLOC_NATIVE',
-      `rfmalloc's native addon could not be loaded on ${process.platform}-${process.arch}, Node ${process.version}. ` +
-        'Either the package of this platform is missing (reinstall without --omit=optional and on this machine, not copied from ' +
-        'another) or it was never built (npm run build:native; needs Rust and a C compiler). The cause says which.',
-      { platform: process.platform, arch: process.arch, node: process.version },
-      { cause },
-    )
+    const host = thisHost()
+    const { reason, message } = loadFailure(cause, host)
+    throw new FmallocError('ERR_FMALLOC_NATIVE', message, { ...host, reason }, { cause })
   }
 }
 
@@ -550,7 +546,7 @@ function wrap(binding: Native): Native {
 export const native: Native = wrap(load())
 
 /** The mailbox of this thread: read it at once after a [facts] call, before anything else runs. */
-export const facts = new Float64Array(native.factsBuffer())
+export const facts: Float64Array = new Float64Array(native.factsBuffer())
 
 /** The staging page of this thread. */
 export const staging = native.stagingBuffer()
