@@ -2,35 +2,19 @@
 // the tests run as `<that node> node_modules/ava/entrypoints/cli.mjs`. `npm run test:nodes -- 24` runs one of them,
 // `npm run test:nodes -- 24 -- __test__/20-vector.mjs` one file.
 import { execFileSync } from 'node:child_process'
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { cached } from './cached.mjs'
 import { add, closingLine, run, zero } from './tally.mjs'
 
 const versions = { 22: '22.23.3', 24: '24.21.0', 26: '26.10.0' }
 
 const root = fileURLToPath(new URL('..', import.meta.url))
-const cache = join(root, 'node_modules/.cache/nodes')
 
 /** The npm package `node` only picks one of these and links its binary; taking it directly needs no install script. */
 function packageName() {
   const prefix = process.platform === 'darwin' && process.arch === 'arm64' ? 'node-bin' : 'node'
   return `${prefix}-${process.platform}-${process.arch}`
-}
-
-/** Installs a Node into the cache unless it is there, and returns the path of its binary. */
-function install(version) {
-  const folder = join(cache, version)
-  const binary = join(folder, 'node_modules', packageName(), 'bin/node')
-  if (!existsSync(binary)) {
-    mkdirSync(folder, { recursive: true })
-    writeFileSync(join(folder, 'package.json'), '{ "private": true }\n')
-    execFileSync('npm', ['install', '--no-save', '--no-package-lock', `${packageName()}@${version}`], {
-      cwd: folder,
-      stdio: ['ignore', 'ignore', 'inherit'],
-    })
-  }
-  return binary
 }
 
 const words = process.argv.slice(2)
@@ -45,7 +29,7 @@ if (unknown.length > 0) {
 const sum = zero()
 const lines = []
 for (const major of chosen.length > 0 ? chosen : Object.keys(versions)) {
-  const node = install(versions[major])
+  const node = join(cached(packageName(), versions[major]), 'bin/node')
   console.log(`\n== Node ${execFileSync(node, ['--version'], { encoding: 'utf8' }).trim()} ==`)
   // The kill loop tests the kernel and the core, not Node: a few rounds are enough here.
   const env = { ...process.env, RFMALLOC_KILLS: process.env.RFMALLOC_KILLS ?? '20' }

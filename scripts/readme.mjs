@@ -3,18 +3,11 @@
 // ```sh run fence run there by bash, with RFMALLOC naming this repository. Prints "N passed, M failed".
 // `node scripts/readme.mjs docs/na.md` runs one page.
 import { spawnSync } from 'node:child_process'
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { fencesOf, notPrinted } from './fences.mjs'
 import { closingLine, zero } from './tally.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
@@ -25,22 +18,9 @@ const pages = process.argv.length > 2 ? process.argv.slice(2) : every
 /** Packages that fences may ask for; some come from this one's development. */
 const packages = { rfmalloc: root, 'node-api-headers': join(root, 'node_modules/node-api-headers') }
 
-/** The values promised in a fence, in order; a remark in words promises nothing, nor does what follows a colon. */
-function promised(source) {
-  const comments = [...source.matchAll(/console\.log\(.*\) \/\/ (\[.*\]|-?[\d.]+|true|false|null)(?=$|:)/gm)]
-  return comments.map(match => match[1])
-}
-
-/** What a fence is: its language with what it is for, and its text. */
-function fencesOf(page) {
-  const text = readFileSync(join(root, page), 'utf8')
-  const all = [...text.matchAll(/^```(js|c file=(\S+)|sh run)\n([\s\S]*?)^```$/gm)]
-  return all.map(([, kind, file, source]) => ({ kind: kind.split(' ')[0], file, source }))
-}
-
 const sum = zero()
 for (const page of pages) {
-  const fences = fencesOf(page)
+  const fences = fencesOf(join(root, page))
   if (fences.length > 0) run(page, fences)
 }
 
@@ -65,8 +45,7 @@ function run(page, fences) {
     if (command === undefined) return
     const { status, stdout } = spawnSync(command[0], command.slice(1), options)
     console.log(`== ${page}, fence ${i + 1}, exit code ${status} ==\n${stdout}`)
-    const lines = stdout.split('\n')
-    const absent = promised(fence.source).filter(value => !lines.includes(value))
+    const absent = notPrinted(fence.source, stdout)
     for (const value of absent) console.log(`not printed: ${value}`)
     sum[status === 0 && absent.length === 0 ? 'passed' : 'failed']++
   })
