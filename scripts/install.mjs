@@ -137,7 +137,7 @@ async function everything() {
     assert.deepEqual(strange, [])
     assert.deepEqual(
       platform.files.toSorted(),
-      ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'package.json', host.addon].toSorted(),
+      ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'THIRD-PARTY.md', 'package.json', host.addon].toSorted(),
     )
   })
   await check('the gate of a release accepts this platform and refuses the five that are missing', () => {
@@ -154,9 +154,12 @@ async function everything() {
   await check('publint', () =>
     well(base, join(root, 'node_modules/publint/src/cli.js'), main.tarball, '--strict'),
   )
-  await check('are-the-types-wrong', () =>
-    well(base, join(root, 'node_modules/@arethetypeswrong/cli/dist/index.js'), main.tarball, '--no-emoji'),
-  )
+  await check('are-the-types-wrong', () => {
+    const attw = join(root, 'node_modules/@arethetypeswrong/cli/dist/index.js')
+    // A header for C has no types. TypeScript's resolution from before "exports" knows the main door only.
+    const but = ['--exclude-entrypoints', './include/rfmalloc.h', '--profile', 'node16']
+    return well(base, attw, main.tarball, '--no-emoji', ...but)
+  })
 
   const registry = await openRegistry([
     main,

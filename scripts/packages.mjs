@@ -5,10 +5,12 @@ import { execFileSync } from 'node:child_process'
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { noticesFor } from './notices.mjs'
 import { MOST_NBYTES } from './symbols.mjs'
 import { complaintsAbout, manifest, root, targets } from './targets.mjs'
 
 const LICENSES = ['LICENSE-MIT', 'LICENSE-APACHE']
+const NOTICES = 'THIRD-PARTY.md'
 /** What only work on the repository needs. */
 const NOT_PUBLISHED = ['allowScripts', 'ava', 'devDependencies', 'napi', 'overrides', 'prettier', 'scripts']
 
@@ -35,15 +37,16 @@ export function stage(artifacts, into) {
   napi(into, 'artifacts', '--output-dir', resolve(artifacts))
   // Pins the platforms' packages to this very version, as optional dependencies.
   napi(into, 'pre-publish', '--tag-style', 'npm', '--skip-optional-publish', '--no-gh-release')
-  for (const { platform, addon } of targets) {
+  for (const { triple, platform, addon } of targets) {
     rmSync(join(into, addon))
+    writeFileSync(join(into, 'npm', platform, NOTICES), noticesFor(triple))
     for (const license of LICENSES) copyFileSync(join(root, license), join(into, 'npm', platform, license))
     const file = join(into, 'npm', platform, 'package.json')
     const own = read(file)
     write(file, {
       ...own,
       description: `The addon of ${manifest.name} for ${platform}`,
-      files: [...own.files, 'LICENSE-*'],
+      files: [...own.files, 'LICENSE-*', NOTICES],
     })
   }
   const main = read(join(into, 'package.json'))
