@@ -231,13 +231,13 @@ enum rfm_state {
 #define RFM_KEEP_UNSYNCED 16u /* after a machine crash keep unsynced versions that are whole */
 #define RFM_NO_SIGBUS_HANDLER 32u /* see "Signals" above */
 
-/* Flags of rfm_new, create_list(), commit() and rename(). */
+/* Flags of rfm_new, rfm_new_frame, create_list(), commit() and rename(). */
 /*
  * RFM_REPLACE: what has the name is destroyed in the same act; what a list holds only loses the
  * name.
  */
 #define RFM_REPLACE 1u
-#define RFM_TEMPORARY 2u /* rfm_new, create_list(): not committed yet, and without a name */
+#define RFM_TEMPORARY 2u /* of what is made: not committed yet, and without a name */
 
 /* Flags of rfm_info and rfm_store_info. */
 #define RFM_IS_READ_ONLY 1u   /* stores through pins do not reach the file */
@@ -317,6 +317,18 @@ typedef struct rfm_new {
     const rfm_text *text; /* RFM_CHARACTER: len texts, copied; NULL: empty strings */
     const char *name;     /* ends with NUL; NULL: none */
 } rfm_new;
+
+/* A new data frame; make one with rfm_new_frame_init(). */
+typedef struct rfm_new_frame {
+    uint32_t size;              /* sizeof(rfm_new_frame) */
+    uint32_t flags;             /* RFM_REPLACE, RFM_TEMPORARY */
+    uint64_t len;               /* columns */
+    rfm_object *const *columns; /* len vectors of the store, of equal length */
+    const rfm_text *names;      /* len names of columns, all different */
+    uint64_t rows;              /* of row_names */
+    const rfm_text *row_names;  /* as many as the columns are long, all different; NULL: numbered */
+    const char *name;           /* ends with NUL; NULL: none */
+} rfm_new_frame;
 
 /* A name that another thread, another process or tomorrow can open. */
 typedef struct rfm_ref {
@@ -442,6 +454,16 @@ typedef struct rfm_api {
      */
     int (*create_list)(rfm_store *store, rfm_object *const *items, uint64_t len, const char *name,
                        uint32_t flags, rfm_object **list, rfm_error *err);
+
+    /*
+     * Makes a data frame that holds these columns, which keep their elements where they are.  Its
+     * columns are read by list_get(), their names by names(RFM_NAMES).  RFM_E_LENGTH: columns or
+     * row names that are not of equal length; RFM_E_ARGUMENT: names missing or repeated; RFM_E_DIM,
+     * RFM_E_TYPE: a column that is no plain vector; RFM_E_OTHER_STORE, RFM_E_BUSY, RFM_E_EXISTS,
+     * RFM_E_ENCODING.
+     */
+    int (*create_frame)(rfm_store *store, const rfm_new_frame *what, rfm_object **frame,
+                        rfm_error *err);
 
     /* A hold on the object with this name.  RFM_E_NOT_FOUND. */
     int (*find)(rfm_store *store, const char *name, rfm_object **object, rfm_error *err);
@@ -616,6 +638,15 @@ static inline rfm_new rfm_new_matrix(uint32_t type, const uint64_t dim[2], const
     n.dim = dim;
     n.rank = 2;
     n.name = name;
+    return n;
+}
+
+/* No columns yet. */
+static inline rfm_new_frame rfm_new_frame_init(void)
+{
+    rfm_new_frame n;
+    memset(&n, 0, sizeof n);
+    n.size = (uint32_t)sizeof n;
     return n;
 }
 

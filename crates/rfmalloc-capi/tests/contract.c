@@ -597,6 +597,89 @@ static void lists(void)
     OK(fm->close(store, &err));
 }
 
+/* Data frames hold their columns, as lists do, and know names of columns and rows. */
+static void frames(void)
+{
+    rfm_store *store = open_new("frames.fm");
+    const double x[2] = {1, 2}, y[3] = {1, 2, 3};
+    rfm_object *columns[2], *frame, *other, *got, *longer = numbers(store, NULL, y, 3);
+    rfm_text names[2], rows[2];
+    rfm_new_frame what = rfm_new_frame_init();
+    rfm_info info = rfm_info_init();
+    rfm_strings *read;
+    uint64_t rank = 9;
+
+    columns[0] = numbers(store, NULL, x, 2);
+    columns[1] = numbers(store, "named", x, 2);
+    names[0] = rfm_text_of("a");
+    names[1] = rfm_text_of("b");
+    rows[0] = rfm_text_of("first");
+    rows[1] = rfm_text_of("second");
+    what.columns = columns;
+    what.names = names;
+    what.len = 2;
+    what.name = "frame";
+    CODE(RFM_E_ARGUMENT, fm->create_frame(NULL, &what, &frame, &err));
+    CODE(RFM_E_ARGUMENT, fm->create_frame(store, NULL, &frame, &err));
+    CODE(RFM_E_ARGUMENT, fm->create_frame(store, &what, NULL, &err));
+    OK(fm->create_frame(store, &what, &frame, &err));
+    OK(fm->info(frame, &info, &err));
+    TRUE(info.kind == RFM_KIND_FRAME && info.type == RFM_LIST && info.len == 2 && info.rows == 2);
+    TRUE(info.flags == RFM_HAS_NAMES && info.rank == 0);
+    OK(fm->dim(frame, NULL, 0, &rank, &err));
+    TRUE(rank == 0);
+    OK(fm->names(frame, RFM_NAMES, &read, &err));
+    TRUE(read->len == 2 && strcmp(read->items[1].data, "b") == 0);
+    fm->strings_free(read);
+    OK(fm->names(frame, RFM_ROW_NAMES, &read, &err));
+    TRUE(read == NULL);
+    OK(fm->set_names(frame, RFM_ROW_NAMES, rows, 2, &err));
+    OK(fm->names(frame, RFM_ROW_NAMES, &read, &err));
+    TRUE(read->len == 2 && strcmp(read->items[0].data, "first") == 0);
+    fm->strings_free(read);
+    OK(fm->list_get(frame, 1, &got, &err));
+    OK(fm->name(got, &read, &err));
+    TRUE(strcmp(read->items[0].data, "named") == 0);
+    fm->strings_free(read);
+    fm->release(got);
+    CODE(RFM_E_ARGUMENT, fm->list_set(frame, 0, longer, &err));
+    CODE(RFM_E_EXISTS, fm->create_frame(store, &what, &other, &err));
+
+    what.name = NULL;
+    what.row_names = rows;
+    what.rows = 1;
+    CODE(RFM_E_LENGTH, fm->create_frame(store, &what, &other, &err));
+    what.rows = 2;
+    names[1] = names[0];
+    CODE(RFM_E_ARGUMENT, fm->create_frame(store, &what, &other, &err));
+    names[1] = rfm_text_of(NULL);
+    CODE(RFM_E_ARGUMENT, fm->create_frame(store, &what, &other, &err));
+    names[1] = rfm_text_of("b");
+    got = columns[0];
+    columns[0] = longer;
+    CODE(RFM_E_LENGTH, fm->create_frame(store, &what, &other, &err));
+    columns[0] = NULL;
+    CODE(RFM_E_ARGUMENT, fm->create_frame(store, &what, &other, &err));
+    columns[0] = frame;
+    CODE(RFM_E_TYPE, fm->create_frame(store, &what, &other, &err));
+    columns[0] = got;
+    what.flags = RFM_TEMPORARY;
+    OK(fm->create_frame(store, &what, &other, &err));
+    TRUE(state_of(other) == RFM_STATE_TEMPORARY);
+    fm->release(other);
+
+    /* With the frame ends the column that nothing else knows; the one with a name stays. */
+    CODE(RFM_E_BUSY, fm->destroy(columns[0], &err));
+    OK(fm->destroy(frame, &err));
+    TRUE(state_of(columns[0]) == RFM_STATE_DESTROYED &&
+         state_of(columns[1]) == RFM_STATE_COMMITTED);
+    fm->release(frame);
+    fm->release(longer);
+    fm->release(columns[0]);
+    fm->release(columns[1]);
+    OK(fm->close(store, &err));
+}
+
 /* Scratch stores show what they have as others do, and lose it at the end. */
 static void scratch(void)
 {
@@ -832,6 +915,7 @@ int main(int argc, char **argv)
     text();
     shapes();
     lists();
+    frames();
     scratch();
     walks();
     two_threads();

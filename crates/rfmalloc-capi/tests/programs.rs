@@ -138,11 +138,12 @@ fn the_header_compiles_by_itself_in_c_and_cpp() {
         const uint64_t dim[2] = { 1, 1 };\n\
         rfm_open_options o = rfm_open_options_init();\n\
         rfm_new n = rfm_new_init(), v = rfm_new_vector(RFM_RAW, 1, \"v\"), m = rfm_new_matrix(RFM_RAW, dim, NULL);\n\
+        rfm_new_frame f = rfm_new_frame_init();\n\
         rfm_info i = rfm_info_init();\n\
         rfm_store_info s = rfm_store_info_init();\n\
         rfm_text t = rfm_text_of(\"t\");\n\
         rfm_complex z = { 1, 2 };\n\
-        return rfm_is_na(rfm_na_real()) && RFM_HAS(fm, list_set) && o.size + n.size + v.size + m.size + i.size + s.size && t.data && z.re > 0;\n\
+        return rfm_is_na(rfm_na_real()) && RFM_HAS(fm, list_set) && o.size + n.size + f.size + v.size + m.size + i.size + s.size && t.data && z.re > 0;\n\
         }\n";
     for (standard, language) in [("c99", "c"), ("c11", "c"), ("c++17", "c++")] {
         let path = dir.path().join("header.c");

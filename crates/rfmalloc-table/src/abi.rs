@@ -96,6 +96,20 @@ pub struct New {
     pub name: *const c_char,
 }
 
+/// `rfm_new_frame`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct NewFrame {
+    pub size: u32,
+    pub flags: u32,
+    pub len: u64,
+    pub columns: *const *const crate::Object,
+    pub names: *const Text,
+    pub rows: u64,
+    pub row_names: *const Text,
+    pub name: *const c_char,
+}
+
 /// `rfm_ref`.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -155,6 +169,8 @@ pub(crate) unsafe trait Sized32: Copy {}
 unsafe impl Sized32 for OpenOptions {}
 // SAFETY: as above.
 unsafe impl Sized32 for New {}
+// SAFETY: as above.
+unsafe impl Sized32 for NewFrame {}
 // SAFETY: as above.
 unsafe impl Sized32 for Info {}
 // SAFETY: as above.

@@ -9,7 +9,7 @@ use crate::call::{self, Err, given, null, run};
 use crate::objects::{Object, handle, handle_mut};
 use crate::stores::uuid_of;
 use crate::text::{hand_out, hand_out_all};
-use rfmalloc_core::{Attributes, Change, Code, Dtype, Error, ObjectState, Result, Role, Vector};
+use rfmalloc_core::{Attributes, Change, Code, Error, ObjectState, Result, Role, Vector};
 use std::ffi::c_int;
 use std::ptr;
 
@@ -146,9 +146,7 @@ pub(crate) extern "C" fn set_names(
         if names.is_null() && len == 0 {
             return store.set_attributes(handle, &[Change::Child(role, None)]);
         }
-        let names = call::strings(names, len, "names")?;
-        let made = Vector::Object(store.reserve(Dtype::Character, len, true)?);
-        made.write_strings(0, &names)?;
-        store.set_attributes(handle, &[Change::Child(role, Some(crate::objects::handle(&made)?))])
+        let made = store.staged_text(&call::strings(names, len, "names")?)?;
+        store.set_attributes(handle, &[Change::Child(role, Some(&made))])
     })
 }

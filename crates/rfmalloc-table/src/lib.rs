@@ -26,7 +26,7 @@ mod text;
 
 pub use objects::Object;
 
-use abi::{Entry, Info, New, OpenOptions, Pin, Reference, StoreInfo, Strings, Text, VERSION};
+use abi::{Entry, Info, New, NewFrame, OpenOptions, Pin, Reference, StoreInfo, Strings, Text, VERSION};
 use call::Err;
 use rfmalloc_core::Store;
 use std::ffi::{c_char, c_int, c_void};
@@ -63,6 +63,8 @@ pub struct Api {
         Out<'a, *mut Object>,
         Err<'a>,
     ) -> c_int,
+    pub create_frame:
+        for<'a> extern "C" fn(*const Store, *const NewFrame, Out<'a, *mut Object>, Err<'a>) -> c_int,
     pub find: for<'a> extern "C" fn(*const Store, *const c_char, Out<'a, *mut Object>, Err<'a>) -> c_int,
     pub find_ref: for<'a> extern "C" fn(*const Store, u64, u64, Out<'a, *mut Object>, Err<'a>) -> c_int,
     pub open_ref: for<'a> extern "C" fn(
@@ -108,6 +110,7 @@ static API: Api = Api {
     walk: stores::walk,
     create: objects::create,
     create_list: lists::create_list,
+    create_frame: lists::create_frame,
     find: objects::find,
     find_ref: objects::find_ref,
     open_ref: stores::open_ref,

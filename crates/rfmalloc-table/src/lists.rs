@@ -1,6 +1,7 @@
-//! Lists: made, and their cells.
+//! Lists and data frames: made, and their cells.
 
 use crate::Out;
+use crate::abi::NewFrame;
 use crate::call::{self, Err, given, run};
 use crate::objects::{Object, Several, borrowed, handle, naming};
 use crate::stores::counted;
@@ -36,6 +37,40 @@ pub(crate) extern "C" fn create_list(
         } else {
             list_of(&store, call::slice(items, len, "items")?)?
         };
+        if !temporary {
+            store.commit(&mut made, name, replace)?;
+        }
+        out.write(Object::new(store, made).into_raw());
+        Ok(())
+    })
+}
+
+/// A temporary frame.
+fn frame_of(store: &Store, what: &NewFrame) -> Result<Handle> {
+    let columns = call::slice(what.columns, what.len, "columns")?;
+    let columns = columns.iter().map(|c| given(borrowed(*c), "a column")).collect::<Result<Vec<_>>>()?;
+    let names = call::strings(what.names, what.len, "names")?;
+    let row_names = if what.row_names.is_null() {
+        None
+    } else {
+        Some(call::strings(what.row_names, what.rows, "row_names")?)
+    };
+    let held = Several::read(columns.iter().copied());
+    let columns = columns.into_iter().map(|c| held.handle(c)).collect::<Result<Vec<_>>>()?;
+    store.frame(&columns, &names, row_names.as_ref())
+}
+
+pub(crate) extern "C" fn create_frame(
+    store: *const Store,
+    what: *const NewFrame,
+    out: Out<'_, *mut Object>,
+    err: Err<'_>,
+) -> c_int {
+    run(err, || {
+        let (store, out) = (counted(store)?, given(out, "frame")?);
+        let what = call::sized(what, "what")?;
+        let (name, replace, temporary) = naming(what.name, what.flags)?;
+        let mut made = frame_of(&store, &what)?;
         if !temporary {
             store.commit(&mut made, name, replace)?;
         }

@@ -115,15 +115,10 @@ fn staged(store: &Store, new: &New, w: &Wanted<'_>) -> Result<Handle> {
         if !new.data.is_null() {
             return Err(Error::new(Code::Argument, "the elements of text are given as text, not as data"));
         }
-        let text = if new.text.is_null() { None } else { Some(call::strings(new.text, w.len, "text")?) };
-        let held = Vector::Object(store.reserve(w.dtype, w.len, true)?);
-        if let Some(text) = text {
-            held.write_strings(0, &text)?;
+        if new.text.is_null() {
+            return store.reserve(w.dtype, w.len, true);
         }
-        return match held {
-            Vector::Object(handle) => Ok(handle),
-            Vector::File(_) => Err(no_object()),
-        };
+        return store.staged_text(&call::strings(new.text, w.len, "text")?);
     }
     if !new.text.is_null() {
         return Err(Error::new(Code::Argument, "text was given for elements that are none"));

@@ -70,6 +70,10 @@ fn structures_are_laid_out_as_the_header_says() {
             size "size", dtype "type", kind "kind", flags "flags", len "len", dim "dim", rank "rank",
             data "data", text "text", name "name"
         }
+        NewFrame "rfm_new_frame" {
+            size "size", flags "flags", len "len", columns "columns", names "names", rows "rows",
+            row_names "row_names", name "name"
+        }
         Reference "rfm_ref" { uuid "uuid", id "id", generation "generation" }
         Info "rfm_info" {
             size "size", flags "flags", dtype "type", kind "kind", state "state", rank "rank", len "len",
@@ -85,7 +89,8 @@ fn structures_are_laid_out_as_the_header_says() {
         Api "rfm_api" {
             version "version", size "size", release_name "release_name", code_name "code_name", open "open",
             open_uuid "open_uuid", close "close", sync "sync", store_info "store_info",
-            store_path "store_path", walk "walk", create "create", create_list "create_list", find "find",
+            store_path "store_path", walk "walk", create "create", create_list "create_list",
+            create_frame "create_frame", find "find",
             find_ref "find_ref", open_ref "open_ref", commit "commit", rename "rename", destroy "destroy",
             release "release", info "info", dim "dim", name "name", names "names", set_names "set_names",
             pin "pin", pin_retain "pin_retain", pin_release "pin_release", check "check",
@@ -110,6 +115,7 @@ fn the_table_has_the_members_of_the_header_and_no_others() {
 fn structures_with_a_size_have_no_padding() {
     assert_eq!(size_of::<OpenOptions>(), 2 * 4 + 4 * 8);
     assert_eq!(size_of::<New>(), 4 * 4 + 6 * 8);
+    assert_eq!(size_of::<NewFrame>(), 2 * 4 + 6 * 8);
     assert_eq!(size_of::<Info>(), 6 * 4 + 3 * 8 + size_of::<Reference>());
     assert_eq!(size_of::<Reference>(), 40 + 2 * 8);
     assert_eq!(size_of::<StoreInfo>(), 2 * 4 + 40 + 3 * 8);

@@ -73,8 +73,8 @@ impl Store {
             ));
         }
         let items: Vec<_> = columns.iter().map(|column| Some(*column)).collect();
-        let names = self.text(names)?;
-        let row_names = row_names.map(|names| self.text(names)).transpose()?;
+        let names = self.staged_text(names)?;
+        let row_names = row_names.map(|names| self.staged_text(names)).transpose()?;
         let mut frame = self.list(FRAME, &items)?;
         let mut changes = vec![Change::Child(Role::Names, Some(&names)), Change::Rows(rows)];
         if row_names.is_some() {
@@ -84,8 +84,11 @@ impl Store {
         Ok(frame)
     }
 
-    /// A temporary with these strings.
-    fn text(&self, list: &Strings) -> Result<Handle> {
+    /// A temporary with these strings; see [`Store::staged`].
+    ///
+    /// # Errors
+    /// As [`Store::reserve`] and [`Vector::write_strings`].
+    pub fn staged_text(&self, list: &Strings) -> Result<Handle> {
         let made = Vector::Object(self.reserve(Dtype::Character, list.len() as u64, true)?);
         made.write_strings(0, list)?;
         match made {
