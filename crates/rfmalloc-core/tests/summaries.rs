@@ -181,3 +181,30 @@ fn text_goes_by_code_point_whatever_stands_beside_it() {
         store.summarise(&ctx, Summary::Min, &[nan, (&texts(&store, &[Some("O")])).into()], true).unwrap();
     assert_eq!(min.values, [text("O")]);
 }
+
+/// Says stop from its third answer on.
+struct ThirdTime(AtomicU64);
+
+impl Watch for ThirdTime {
+    fn is_cancelled(&self) -> bool {
+        self.0.fetch_add(1, Ordering::Relaxed) >= 2
+    }
+    fn done(&self, _: u64) {}
+}
+
+#[test]
+fn long_strings_are_left_in_the_middle_of_a_chunk() {
+    let dir = folder();
+    let store = open(&dir.path().join("s"), &booted(BOOT));
+    let long = "long".repeat(300_000);
+    let x = Vector::Object(store.reserve(Dtype::Character, 100, true).unwrap());
+    x.fill_strings(0, 100, Some(&long)).unwrap();
+    for f in [Summary::Max, Summary::All] {
+        let watch = ThirdTime(AtomicU64::new(0));
+        let ctx = Context { watch: &watch, threads: 1, ..Context::default() };
+        let mut work = store.begin_summarise(f, &[(&x).into()], false).unwrap();
+        assert!(!work.run(&ctx).unwrap());
+        assert_eq!(watch.0.load(Ordering::Relaxed), 3, "at the chunk's start, and after each string");
+    }
+    assert!(store.destroy(object(&x), false).unwrap());
+}

@@ -60,10 +60,7 @@ impl<W: Send> Watch for Job<W> {
         let total = self.amount.nbytes.unwrap_or(self.amount.units);
         let done = (share as f64 / self.amount.units.max(1) as f64 * total as f64) as u64;
         let unit = if self.amount.nbytes.is_some() { "bytes" } else { "tiles" };
-        // A thread may come late with what is old by now.
-        if self.control.step().is_none_or(|step| step.done < done) {
-            self.control.tell(Step { done, total, unit });
-        }
+        self.control.advance(Step { done, total, unit });
     }
 }
 

@@ -64,6 +64,14 @@ impl Control {
         *self.step.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// As `tell`, from one of several threads: what comes late and is old by then is dropped.
+    pub(crate) fn advance(&self, step: Step) {
+        let mut last = self.step.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|last| last.done < step.done) {
+            *last = Some(step);
+        }
+    }
+
     /// False: it shall stop.
     pub(crate) fn tell(&self, step: Step) -> bool {
         *self.step.lock().unwrap_or_else(PoisonError::into_inner) = Some(step);

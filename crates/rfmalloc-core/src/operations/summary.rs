@@ -14,7 +14,7 @@ use crate::error::{Code, Error, Result};
 use crate::kernels::truth::Truths;
 use crate::na::NA_INT;
 use crate::store::Store;
-use crate::strings::TextBounds;
+use crate::strings::{TextBounds, text_chunks};
 
 /// Bytes of numbers turned into text at a time.
 const BLOCK_NBYTES: u64 = 1 << 16;
@@ -236,7 +236,8 @@ fn bounds_as_text(ctx: &Context<'_>, x: &Operand) -> Result<Option<TextBounds>> 
     }
     let width = dtype.width();
     let parts = x.with_span(|span| {
-        ctx.chunks(
+        text_chunks(
+            ctx,
             len,
             || vec![0; BLOCK_NBYTES as usize],
             |block, chunk| {
@@ -251,9 +252,7 @@ fn bounds_as_text(ctx: &Context<'_>, x: &Operand) -> Result<Option<TextBounds>> 
                 Ok(all)
             },
         )
-    })?;
-    let parts: Option<Vec<TextBounds>> =
-        parts.map(|parts| parts.into_iter().collect::<Result<_>>()).transpose()?;
+    })??;
     Ok(parts.map(|parts| parts.into_iter().fold(TextBounds::default(), TextBounds::and)))
 }
 

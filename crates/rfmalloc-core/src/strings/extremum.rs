@@ -11,15 +11,18 @@ use crate::convert::Warnings;
 use crate::dtype::Dtype;
 use crate::elements::Vector;
 use crate::error::Result;
-use crate::executor::Context;
+use crate::executor::{Context, Watch};
 use crate::kernels::truth::Truths;
 use crate::na::NA_INT;
 use crate::store::TextAccess;
 use std::ops::Range;
-use std::sync::atomic::{self, fence};
+use std::sync::atomic::{self, AtomicBool, fence};
 
-/// Elements per block.
+/// Elements per block, and of a chunk.
 const BLOCK: u64 = if cfg!(miri) { 32 } else { 2048 };
+const CHUNK: u64 = 4 * BLOCK;
+/// Bytes of text read between two looks at the watch.
+const LOOK_NBYTES: usize = 1 << 20;
 
 /// The smallest and the largest string met, and whether NA was.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -84,20 +87,20 @@ impl Vector {
         start: u64,
         len: u64,
     ) -> Result<Option<TextBounds>> {
-        let parts = self.string_chunks(ctx, start, len, |access, chunk| {
+        let parts = self.string_chunks(ctx, start, len, |pass, access, chunk| {
             let mut all = TextBounds::default();
             let (mut firsts, mut scratch) = (None, Vec::new());
-            each_view(access, chunk, |access, i, view| {
+            pass.each_view(access, chunk, |access, i, view| {
                 let first = u32::from_be_bytes([view[4], view[5], view[6], view[7]]);
                 let is_between = firsts.is_some_and(|(low, high)| low < first && first < high);
                 if is_between && is_sound(access.buffers(), view) && *view != view::NA {
-                    return Ok(());
+                    return Ok(0);
                 }
                 // Checked to be UTF-8 where it was read.
                 let text = text_at(access, i, view, &mut scratch)?;
                 all.add(text.map(|text| std::str::from_utf8(text).unwrap_or_default()));
                 firsts = all.firsts();
-                Ok(())
+                Ok(scratch.len())
             })?;
             Ok(all)
         })?;
@@ -109,9 +112,9 @@ impl Vector {
     /// # Errors
     /// As [`Vector::strings`].
     pub(crate) fn string_truths(&self, ctx: &Context<'_>, start: u64, len: u64) -> Result<Option<Truths>> {
-        let parts = self.string_chunks(ctx, start, len, |access, chunk| {
+        let parts = self.string_chunks(ctx, start, len, |pass, access, chunk| {
             let (mut all, mut scratch) = (Truths::default(), Vec::new());
-            each_view(access, chunk, |access, i, view| {
+            pass.each_view(access, chunk, |access, i, view| {
                 let text = text_at(access, i, view, &mut scratch)?;
                 let (mut out, mut none) = ([0; 4], Warnings::default());
                 let text = text.and_then(|text| std::str::from_utf8(text).ok());
@@ -121,7 +124,7 @@ impl Vector {
                     0 => all.no = true,
                     _ => all.yes = true,
                 }
-                Ok(())
+                Ok(scratch.len())
             })?;
             Ok(all)
         })?;
@@ -134,37 +137,68 @@ impl Vector {
         ctx: &Context<'_>,
         start: u64,
         len: u64,
-        work: impl Fn(&mut TextAccess<'_>, Range<u64>) -> Result<R> + Sync,
+        work: impl Fn(&Pass<'_>, &mut TextAccess<'_>, Range<u64>) -> Result<R> + Sync,
     ) -> Result<Option<Vec<R>>> {
         self.check(start, len)?;
-        let parts = ctx.chunks(
+        let pass = Pass { watch: ctx.watch, is_stopped: AtomicBool::new(false) };
+        let parts = text_chunks(
+            ctx,
             len,
             || self.text(false),
             |access, chunk| match access {
-                Ok(access) => work(access, start + chunk.start..start + chunk.end),
+                Ok(access) => work(&pass, access, start + chunk.start..start + chunk.end),
                 Err(e) => Err(e.clone()),
             },
-        );
-        parts.map(|parts| parts.into_iter().collect()).transpose()
+        )?;
+        Ok(parts.filter(|_| !pass.is_stopped.into_inner()))
     }
 }
 
-/// Calls `f(element, view)` for the views of a range.
-fn each_view(
-    access: &mut TextAccess<'_>,
-    range: Range<u64>,
-    mut f: impl FnMut(&mut TextAccess<'_>, u64, &View) -> Result<()>,
-) -> Result<()> {
-    let mut views = vec![view::EMPTY; BLOCK.min(range.end - range.start) as usize];
-    let mut at = range.start;
-    while at < range.end {
-        let m = BLOCK.min(range.end - at) as usize;
-        access.views().read_words(16 * at, &mut views[..m]);
-        fence(atomic::Ordering::Acquire);
-        for (i, view) in (at..).zip(&views[..m]) {
-            f(access, i, view)?;
+/// As [`Context::chunks`], in smaller ones: what is done with text takes longer. The first error, if there is one.
+pub(crate) fn text_chunks<S, R: Send>(
+    ctx: &Context<'_>,
+    len: u64,
+    state: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, Range<u64>) -> Result<R> + Sync,
+) -> Result<Option<Vec<R>>> {
+    let range = |task: usize| (task as u64 * CHUNK)..len.min((task as u64 + 1) * CHUNK);
+    let units = |task: usize| range(task).end - range(task).start;
+    let parts = ctx.tasks(len.div_ceil(CHUNK) as usize, state, |s, task| work(s, range(task)), units);
+    parts.map(|parts| parts.into_iter().collect()).transpose()
+}
+
+/// One pass over strings, which may stop inside of a chunk: each can be long.
+struct Pass<'w> {
+    watch: &'w dyn Watch,
+    is_stopped: AtomicBool,
+}
+
+impl Pass<'_> {
+    /// Calls `f(element, view)` for the views of a range; it returns how many bytes it read beside the view.
+    fn each_view(
+        &self,
+        access: &mut TextAccess<'_>,
+        range: Range<u64>,
+        mut f: impl FnMut(&mut TextAccess<'_>, u64, &View) -> Result<usize>,
+    ) -> Result<()> {
+        let mut views = vec![view::EMPTY; BLOCK.min(range.end - range.start) as usize];
+        let (mut at, mut nbytes) = (range.start, 0);
+        while at < range.end {
+            let m = BLOCK.min(range.end - at) as usize;
+            access.views().read_words(16 * at, &mut views[..m]);
+            fence(atomic::Ordering::Acquire);
+            for (i, view) in (at..).zip(&views[..m]) {
+                nbytes += f(access, i, view)?;
+                if nbytes > LOOK_NBYTES {
+                    nbytes = 0;
+                    if self.watch.is_cancelled() {
+                        self.is_stopped.store(true, atomic::Ordering::Relaxed);
+                        return Ok(());
+                    }
+                }
+            }
+            at += m as u64;
         }
-        at += m as u64;
+        access.check_views(range.start, range.end - range.start)
     }
-    access.check_views(range.start, range.end - range.start)
 }

@@ -27,5 +27,5 @@ pub(crate) mod view;
 
 pub(crate) use access::{NO_TEXT, push};
 pub use compare::TextOperand;
-pub(crate) use extremum::TextBounds;
+pub(crate) use extremum::{TextBounds, text_chunks};
 pub use list::Strings;
