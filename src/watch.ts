@@ -37,7 +37,11 @@ export async function watched<R>(
   let timer: NodeJS.Timeout | undefined
   let stopped: (() => void) | undefined
   const ending = new Promise<never>((_, reject) => {
-    stopped = () => reject(signal?.reason as Error)
+    stopped = () => {
+      // Now, not in the turn that the rejection takes: the caller may go on without one.
+      native.controlStop(control)
+      reject(signal?.reason as Error)
+    }
     signal?.addEventListener('abort', stopped, { once: true })
     if (progress === undefined) return
     timer = setInterval(() => {
