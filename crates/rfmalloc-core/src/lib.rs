@@ -10,7 +10,7 @@
 //! - `text`, `convert`, `mapped`, `elements`: whole-vector work; `convert` has one kernel do its longest loop;
 //! - `subscript`, `select`, `assign`, `combine`: R's brackets and `c`, over raw element memory; nothing of stores;
 //! - `kernels`: arithmetic on private blocks; `program`: the block instruction set; `executor`: chunks, threads, cancellation;
-//!   `compute`: R's operations, over raw element memory like these;
+//!   `compute`: R's operations, over raw element memory like these; `ordering`: order, sort, unique and which, in the same way;
 //! - `csv`: frames from text files and into them;
 //! - `brackets`: subscripts, assignment, conversion and `c` on objects; `operations`: `compute` on objects.
 //!
@@ -54,6 +54,7 @@ pub mod mutants;
 pub mod na;
 mod names;
 mod operations;
+mod ordering;
 mod output;
 #[allow(unsafe_code)]
 mod platform;
@@ -80,7 +81,8 @@ pub use error::{Code, Detail, Error, Result};
 pub use labels::{make_names, make_unique};
 pub use mapped::MappedFile;
 pub use operations::{
-    Amount, Answer, Digest, Evaluation, Given, Piece, ProductMemory, SummaryWork, Value, VectorWork, Work,
+    Amount, Answer, Digest, Evaluation, Given, OrderingWork, Piece, ProductMemory, SummaryWork, Value,
+    VectorWork, Work,
 };
 pub use region::{PageAdvice, RawBytes};
 pub use seam::{Event, Observer};

@@ -19,3 +19,4 @@ mod write;
 
 pub use index::{Index, Style, What};
 pub use part::Part;
+pub(crate) use text::gather as gather_texts;

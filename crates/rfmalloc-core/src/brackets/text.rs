@@ -61,7 +61,7 @@ impl Texts for TextVector<'_> {
 }
 
 /// A temporary with the selected elements of a character vector.
-pub(super) fn gather(store: &Store, x: &Vector, runs: &dyn Runs) -> Result<Handle> {
+pub(crate) fn gather(store: &Store, x: &Vector, runs: &dyn Runs) -> Result<Handle> {
     let out = Vector::Object(store.reserve(Dtype::Character, runs.len(), true)?);
     let mut at = 0;
     runs.each(&mut |run| {

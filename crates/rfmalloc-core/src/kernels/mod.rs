@@ -3,7 +3,7 @@
 //! - [`simd`]: the one place that chooses an instruction set;
 //! - [`missing`]: the one place that says what NA and NaN become;
 //! - `apply`: a function of elements over blocks; `arith`, `compare`, `logic`, `complex`: operators; `math`: functions;
-//! - `exact`: error-free sums and products; `sum`, `prod`, `extremum`, `truth`, `spread`: summaries; `scan`: cumulatives; `truncate`: numbers made integers; `simd_product`: products by a crate.
+//! - `exact`: error-free sums and products; `sum`, `prod`, `extremum`, `truth`, `spread`: summaries; `scan`: cumulatives; `truncate`: numbers made integers; `simd_product`: products by a crate; `simd_sort`: keys sorted.
 //!
 //! Kernels are plain loops for the autovectoriser, without fused multiply-add and with a fixed number of lanes, so every instruction set gives
 //! the same bits. May touch: `na`, `convert::Warnings`.
@@ -40,6 +40,8 @@ pub(crate) mod scan;
 pub(crate) mod simd;
 #[allow(unsafe_code)]
 pub(crate) mod simd_product;
+#[allow(unsafe_code)]
+pub(crate) mod simd_sort;
 pub(crate) mod spread;
 pub(crate) mod sum;
 pub(crate) mod truncate;

@@ -4,7 +4,7 @@
 //! Semantics are there; here they are only carried out.
 //!
 //! - `given`: operands, and what holds their memory; `work`: an operation between its beginning and its end; `dress`: a result's shape and names;
-//! - `elementwise`: operators and mathematics; `text`: comparison of text; `in_place`: arithmetic that writes through; `summary`; `margin`,
+//! - `elementwise`: operators and mathematics; `text`: comparison of text; `in_place`: arithmetic that writes through; `summary`; `ordering`; `margin`,
 //!   `product`: of matrices;
 //! - `expression`: lazy expressions, `plan`: what one gives, `stages`: what is done for it.
 //!
@@ -18,6 +18,7 @@ mod expression;
 mod given;
 mod in_place;
 mod margin;
+mod ordering;
 mod plan;
 mod product;
 mod stages;
@@ -27,6 +28,7 @@ mod work;
 
 pub use expression::{Digest, Evaluation};
 pub use given::{Given, Piece};
+pub use ordering::OrderingWork;
 pub use product::ProductMemory;
 pub use summary::{Answer, SummaryWork, Value};
 pub use work::{Amount, VectorWork, Work};

@@ -25,6 +25,10 @@ unsafe impl Plain for u8 {}
 // SAFETY: as above.
 unsafe impl Plain for i32 {}
 // SAFETY: as above.
+unsafe impl Plain for u32 {}
+// SAFETY: as above.
+unsafe impl Plain for u64 {}
+// SAFETY: as above.
 unsafe impl Plain for f64 {}
 // SAFETY: as above.
 unsafe impl Plain for [f64; 2] {}
@@ -45,6 +49,12 @@ impl Span {
     /// Copies elements `[idx, idx + out.len())` out.
     pub(crate) fn load<T: Plain>(self, idx: u64, out: &mut [T]) {
         self.read(idx * size_of::<T>() as u64, bytes_of_mut(out));
+    }
+
+    /// Copies the elements at positions `at` out, one for each place of `out`; beyond the span's last one: `missing`.
+    pub(crate) fn load_at<T: Plain>(self, at: &[u64], missing: T, out: &mut [T]) {
+        let n = at.len().min(out.len());
+        self.gather(size_of::<T>() as u64, &at[..n], bytes_of(&[missing]), bytes_of_mut(&mut out[..n]));
     }
 
     /// Copies elements in, to start at `idx`.

@@ -7,7 +7,7 @@ use crate::error::{Code, Error, Result};
 use crate::store::{Buffers, TextAccess, for_views};
 use std::sync::atomic::{Ordering, fence};
 
-const BEYOND: &str = "view: points beyond the vector's heap";
+pub(super) const BEYOND: &str = "view: points beyond the vector's heap";
 pub(crate) const NO_TEXT: &str = "text: no UTF-8";
 
 /// Bytes of text written with one claim: well below a buffer's longest.
@@ -179,7 +179,11 @@ pub(super) fn text_at<'s>(
 }
 
 /// Reads the text of a view; false: it is NA.
-fn read_text(buffers: &Buffers, view: &View, out: &mut Vec<u8>) -> std::result::Result<bool, &'static str> {
+pub(super) fn read_text(
+    buffers: &Buffers,
+    view: &View,
+    out: &mut Vec<u8>,
+) -> std::result::Result<bool, &'static str> {
     out.clear();
     match view::decode(view)? {
         Text::Na => return Ok(false),

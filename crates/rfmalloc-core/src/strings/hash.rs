@@ -12,7 +12,7 @@ use std::hash::BuildHasher;
 use std::sync::OnceLock;
 use std::sync::atomic::{Ordering, fence};
 
-fn seeded() -> &'static DefaultHashBuilder {
+pub(super) fn seeded() -> &'static DefaultHashBuilder {
     static SEEDED: OnceLock<DefaultHashBuilder> = OnceLock::new();
     SEEDED.get_or_init(DefaultHashBuilder::default)
 }

@@ -10,6 +10,8 @@
 //! | `hash` | a hash of each string |
 //! | `positions` | reading and writing single elements |
 //! | `ranges` | fill, copy, compare for identity |
+//! | `words` | strings as whole numbers, to be ordered |
+//! | `seen` | a table of texts, to tell what is unique |
 //!
 //! The heap itself (which buffers there are, where the next string goes) is `store/heaps.rs`. The order of every write: the bytes of long
 //! strings first, then, under the store mutex, the views. Bytes in a heap are never written again, so a view that was read whole stays
@@ -23,9 +25,13 @@ mod hash;
 mod list;
 mod positions;
 mod ranges;
+mod seen;
 pub(crate) mod view;
+mod words;
 
 pub(crate) use access::{NO_TEXT, push};
 pub use compare::TextOperand;
 pub(crate) use extremum::{TextBounds, text_chunks};
 pub use list::Strings;
+pub(crate) use seen::SeenTexts;
+pub(crate) use words::{TextReader, is_last as is_last_word};

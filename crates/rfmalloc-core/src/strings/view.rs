@@ -17,6 +17,9 @@ pub(crate) const NA_RUN: [u8; 16] = *b"<NA of rfmalloc>";
 /// The view of NA: it alone points at the reserved run.
 pub(crate) const NA: View = long_view(16, [b'<', b'N', b'A', b' '], 0, 0);
 
+/// What is wrong with a long string whose bytes do not begin as its view says.
+pub(crate) const PREFIX: &str = "text: its first bytes are not those the view names";
+
 /// What a view says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Text {
@@ -75,7 +78,7 @@ impl Long {
     /// Whether these bytes, found at its place, can be its text.
     pub(crate) fn check(self, text: &[u8]) -> Result<(), &'static str> {
         if text.len() != self.nbytes as usize || !text.starts_with(&self.prefix) {
-            return Err("text: its first bytes are not those the view names");
+            return Err(PREFIX);
         }
         Ok(())
     }
