@@ -462,6 +462,18 @@ export interface Native {
     control: Control,
   ): Promise<NativeSummary>
 
+  /** Names of what `order` can do; the place of one is its code. */
+  orderings(): string[]
+  /** [facts] */
+  order(handle: number, code: number, operands: Float64Array, threads: number): void
+  orderAsync(
+    handle: number,
+    code: number,
+    operands: Float64Array,
+    threads: number,
+    control: Control,
+  ): Promise<NativeMade>
+
   fill(token: number, start: number, end: number, pattern: Uint8Array): void
   copyRange(dst: number, dstIdx: number, src: number, srcStart: number, n: number): number
   importArray(dst: number, dstIdx: number, src: ArrayBufferView, exact: boolean): number
@@ -526,6 +538,7 @@ const ASYNC = new Set<string>([
   'syncObject',
   'prefetch',
   'summariseAsync',
+  'orderAsync',
   'marginAsync',
   'productAsync',
   'evaluateAsync',

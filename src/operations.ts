@@ -30,6 +30,7 @@ import type {
   Whole,
 } from './types.js'
 import { freeSummaries, summaries } from './summaries.js'
+import { ordering } from './ordering.js'
 import { refusal, refuseMethods } from './unsupported.js'
 import { Vector } from './vector.js'
 
@@ -168,11 +169,8 @@ export interface Summaries<T extends Type> {
   unique(o?: ResultOptions): Vector<T>
 }
 
-const ORDERING = 'ordering'
-
 /** Methods of a vector that this version lacks, by what is missing. */
 const LACKING: Readonly<Record<string, readonly string[]>> = {
-  [ORDERING]: ['which', 'order', 'orderAsync', 'sort', 'sortAsync', 'unique'],
   Arrow: ['toArrow'],
 }
 
@@ -353,7 +351,7 @@ interface Operation {
 }
 
 /** Bodies of what there is, receiver first. */
-const BODIES: Readonly<Record<string, Body>> = { ...elementwise, ...summaries }
+const BODIES: Readonly<Record<string, Body>> = { ...elementwise, ...summaries, ...ordering }
 
 function freeFunctions(): Operation {
   const functions: Record<string, unknown> = {

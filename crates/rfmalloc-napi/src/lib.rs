@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `view` | raw Node-API: external buffers, weak references (the only unsafe file) |
 //! | `thread` | what this thread has open |
-//! | `store`, `object`, `attributes`, `elements`, `brackets`, `lists`, `text`, `operations`, `summaries`, `matrices`, `expressions`, `csv` | the exports |
+//! | `store`, `object`, `attributes`, `elements`, `brackets`, `lists`, `text`, `operations`, `summaries`, `ordering`, `matrices`, `expressions`, `csv` | the exports |
 //! | `operands` | operands of operations |
 //! | `capi` | the C interface's table, for other addons |
 //! | `task`, `job`, `compute` | promises; `job`: those over a whole file, `compute`: over operations |
@@ -35,6 +35,7 @@ mod matrices;
 mod object;
 mod operands;
 mod operations;
+mod ordering;
 mod store;
 mod summaries;
 mod task;
