@@ -73,6 +73,47 @@ const tasks = {
     store.close()
   },
 
+  /** A file with doubles that stand in no order, and strings. */
+  async orderingMake({ file, len, strings }) {
+    const { openFmalloc, fmallocOptions } = await import('rfmalloc')
+    const store = openFmalloc(file)
+    let state = 1
+    const draw = () => {
+      state ^= state << 13
+      state ^= state >>> 17
+      state ^= state << 5
+      return state >>> 0
+    }
+    const view = store.vector('numeric', len, { name: 'x' }).view()
+    for (let i = 0; i < len; i++) view[i] = (draw() + draw() / 2 ** 32) / 2 ** 32
+    const texts = Array.from({ length: strings }, () => `key ${draw() % 1e7}`)
+    store.vector('character', texts, { name: 'texts' })
+    print({ cores: fmallocOptions().threads })
+    store.close()
+  },
+
+  /** Milliseconds of each; results are destroyed, so that the next one finds their space. */
+  async ordering({ file, threads, runs }) {
+    const { openFmalloc, fmallocOptions } = await import('rfmalloc')
+    fmallocOptions({ threads })
+    const store = openFmalloc(file)
+    const [x, texts] = [store.get('x'), store.get('texts')]
+    const timed = fn => {
+      fn().destroy()
+      const taken = Array.from({ length: runs }, () => {
+        let result
+        const ms = time(() => (result = fn()))
+        result.destroy()
+        return ms
+      })
+      return median(taken)
+    }
+    const sort = timed(() => x.sort())
+    const peak = peakMiB()
+    print({ sort, peak, order: timed(() => x.order()), strings: timed(() => texts.order()) })
+    store.close()
+  },
+
   /** Names n vectors of 8 doubles in a fresh store, from JavaScript. */
   async createFmalloc({ file, n, kill }) {
     const { openFmalloc } = await import('rfmalloc')

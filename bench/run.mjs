@@ -10,6 +10,7 @@ import { frames } from './frames.mjs'
 import { machine } from './machine.mjs'
 import { native } from './native.mjs'
 import { open } from './open.mjs'
+import { ordering } from './ordering.mjs'
 import { markdown, table } from './report.mjs'
 import { strings } from './strings.mjs'
 import { summaries } from './summaries.mjs'
@@ -26,6 +27,7 @@ const benches = {
   subscripts,
   frames,
   summaries,
+  ordering,
 }
 
 const words = process.argv.slice(2)
