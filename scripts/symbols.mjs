@@ -25,7 +25,9 @@ function objcopy() {
 function splitElf(addon, symbols) {
   const { command, env } = objcopy()
   execFileSync(command, ['--only-keep-debug', addon, symbols], { env, stdio: 'inherit' })
-  execFileSync(command, ['--strip-all', `--add-gnu-debuglink=${symbols}`, addon], { env, stdio: 'inherit' })
+  // An addon that was split before has a link already.
+  const link = ['--remove-section=.gnu_debuglink', `--add-gnu-debuglink=${symbols}`]
+  execFileSync(command, ['--strip-all', ...link, addon], { env, stdio: 'inherit' })
 }
 
 /** macOS: a dSYM folder, found by its UUID. Stripping breaks the signature, without which arm64 runs nothing. */
