@@ -24,13 +24,36 @@ export type Subject = Vector | List
 
 export const STYLE = { zero: 0, r: 1, except: 2 } as const
 
-/** Temporaries that cross in place of something else, ended with the call. */
+/** Numbers of calls that are over, by their length, for the next one: a typed array for each would be half the cost of a small operation. */
+const spare: (Float64Array | undefined)[] = []
+/** Of the longest that is kept. */
+const SPARE_LENGTH = 64
+
+/** Temporaries that cross in place of something else, and the numbers that name operands; ended with the call. */
 export class Loans {
   readonly #store: Store
-  readonly #handles: Handle[] = []
+  #handles: Handle[] | undefined
+  #numbers: Float64Array | undefined
 
   constructor(store: Store) {
     this.#store = store
+    this.#handles = undefined
+    this.#numbers = undefined
+  }
+
+  #keep(vector: Vector): Handle {
+    const { handle } = partsOf(vector)
+    ;(this.#handles ??= []).push(handle)
+    return handle
+  }
+
+  /** Zeros, once in a call. */
+  numbers(length: number): Float64Array {
+    if (this.#numbers !== undefined || length > SPARE_LENGTH) return new Float64Array(length)
+    // Taken out: the user's code may begin another call while its operands are read.
+    const numbers = spare[length]?.fill(0) ?? new Float64Array(length)
+    spare[length] = undefined
+    return (this.#numbers = numbers)
   }
 
   /** The token of a vector or list; a part of a vector is copied first. */
@@ -38,27 +61,25 @@ export class Loans {
     if (isList(x)) return alive(listHandle(x)).token
     const { handle } = partsOf(x)
     if (isWhole(x)) return alive(handle).token
-    const { handle: copy } = partsOf((x as Vector).copy({ into: this.#store }))
-    this.#handles.push(copy)
-    return copy.token
+    return this.#keep((x as Vector).copy({ into: this.#store })).token
   }
 
   /** The token of a temporary of plain values, of the type they have. */
   plain(values: readonly unknown[] | NodeJS.TypedArray, dtype: Dtype): number {
-    const { handle } = partsOf(createTemporary(this.#store, dtype, values))
-    this.#handles.push(handle)
-    return handle.token
+    return this.#keep(createTemporary(this.#store, dtype, values)).token
   }
 
   /** An expression's elements, where an operation takes none. */
   evaluated(x: Expr, operation: string): Vector {
     const vector = evaluateIn(this.#store, x, operation)
-    this.#handles.push(partsOf(vector).handle)
+    this.#keep(vector)
     return vector
   }
 
   end(): void {
-    for (const handle of this.#handles) discard(handle)
+    if (this.#handles !== undefined) for (const handle of this.#handles) discard(handle)
+    if (this.#numbers !== undefined) spare[this.#numbers.length] = this.#numbers
+    this.#numbers = undefined
   }
 }
 

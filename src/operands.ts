@@ -19,7 +19,7 @@ const KIND = { vector: 0, logical: 1, integer: 2, numeric: 3, complex: 4, column
 
 /** The records of these operands. Plain values become loans. */
 export function encodeOperands(xs: readonly unknown[], loans: Loans, operation: string): Float64Array {
-  const records = new Float64Array(RECORD * xs.length)
+  const records = loans.numbers(RECORD * xs.length)
   for (let k = 0; k < xs.length; k++) encode(xs[k], records, RECORD * k, loans, operation)
   return records
 }
