@@ -218,7 +218,7 @@ async function everything() {
     writeFileSync(join(without, 'probe.mjs'), probe)
     const { stdout } = await well(without, 'probe.mjs')
     assert.match(stdout, /^ERR_FMALLOC_NATIVE\n/)
-    assert.ok(stdout.includes(`could not be loaded on ${process.platform}-${process.arch} (`), stdout)
+    assert.ok(stdout.includes(`could not be loaded on ${process.platform}-${process.arch}`), stdout)
     assert.ok(stdout.includes(`the package ${name}-${host.platform} is not there`), stdout)
     advice = /^What to do: npm (install .*)$/m.exec(stdout)[1]
   })

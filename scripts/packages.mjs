@@ -1,7 +1,7 @@
 // `node scripts/packages.mjs ARTIFACTS INTO`: makes every package that a release publishes, in the folder INTO, and refuses where one is
 // missing or wrong. ARTIFACTS has the six stripped addons; INTO becomes the main package, and INTO/npm/* the platforms' packages, made by
 // napi-rs's own commands. The repository itself stays as it is.
-import { execFileSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
@@ -17,10 +17,13 @@ const NOT_PUBLISHED = ['allowScripts', 'ava', 'devDependencies', 'napi', 'overri
 const read = file => JSON.parse(readFileSync(file, 'utf8'))
 const write = (file, value) => writeFileSync(file, `${JSON.stringify(value, null, 2)}\n`)
 
-/** Runs one of napi-rs's commands on the packages; what it says of every file it writes is left out. */
+/** Runs one of napi-rs's commands on the packages; what it says is shown where it refuses. */
 function napi(into, ...args) {
   const cli = join(root, 'node_modules/@napi-rs/cli/dist/cli.js')
-  execFileSync(process.execPath, [cli, ...args, '--cwd', into], { stdio: ['ignore', 'ignore', 'pipe'] })
+  const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args, '--cwd', into], {
+    encoding: 'utf8',
+  })
+  if (status !== 0) throw new Error(`napi ${args.join(' ')}\n${stdout}${stderr}`)
 }
 
 /** Makes the packages in `into`, which is emptied first. */
@@ -92,7 +95,12 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
     console.error('node scripts/packages.mjs ARTIFACTS INTO')
     process.exit(2)
   }
-  stage(artifacts, into)
+  try {
+    stage(artifacts, into)
+  } catch (error) {
+    console.error(error.message)
+    process.exit(1)
+  }
   const found = complaints(into)
   for (const complaint of found) console.error(complaint)
   for (const { platform, addon } of targets) {
