@@ -155,7 +155,7 @@ fn real(x: f64) -> Value {
 }
 
 /// Converts every element of `input` into `out`; both hold the same number of elements.
-fn convert(source: Source, input: &[u8], dtype: Dtype, out: &mut [u8]) -> Warnings {
+pub(crate) fn convert(source: Source, input: &[u8], dtype: Dtype, out: &mut [u8]) -> Warnings {
     match (source, dtype) {
         (Source::F64, Dtype::Integer) => return blocks::reals_to_integers(Elems::of_bytes(input), out),
         (Source::F64, Dtype::Logical) => return reals_to_logicals(input, out),

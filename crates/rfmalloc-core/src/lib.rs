@@ -11,7 +11,7 @@
 //! - `subscript`, `select`, `assign`, `combine`: R's brackets and `c`, over raw element memory; nothing of stores;
 //! - `kernels`: arithmetic on private blocks; `program`: the block instruction set; `executor`: chunks, threads, cancellation;
 //!   `compute`: R's operations, over raw element memory like these; `ordering`: order, sort, unique and which, in the same way;
-//! - `csv`: frames from text files and into them;
+//! - `csv`, `npy`: frames and arrays from files of others and into them; `output`: those appear whole;
 //! - `brackets`: subscripts, assignment, conversion and `c` on objects; `operations`: `compute` on objects.
 //!
 //! Start with [`Store::open`]. Every error has a [`Code`]; nothing here panics on any file or argument by intent, and a panic is a bug.
@@ -53,6 +53,7 @@ mod mutants;
 pub mod mutants;
 pub mod na;
 mod names;
+mod npy;
 mod operations;
 mod ordering;
 mod output;
@@ -80,6 +81,7 @@ pub use elements::{PrefetchWork, Vector};
 pub use error::{Code, Detail, Error, Result};
 pub use labels::{make_names, make_unique};
 pub use mapped::MappedFile;
+pub use npy::{NpyExport, NpyImport};
 pub use operations::{
     Amount, Answer, Digest, Evaluation, Given, OrderingWork, Piece, ProductMemory, SummaryWork, Value,
     VectorWork, Work,
