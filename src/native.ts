@@ -126,6 +126,33 @@ export interface NativeIndex {
   token?: number
 }
 
+/** Objects in the order of creation, in long arrays. */
+export interface NativeListing {
+  /** One after the other, by their lengths; -1: no name. */
+  names: string
+  nameLengths: Int32Array
+  ids: Float64Array
+  generations: Float64Array
+  kinds: Uint8Array
+  /** 0: damaged. */
+  typeCodes: Uint8Array
+  lengths: Float64Array
+  nbytes: Float64Array
+  /** Extents as "2x3", with commas between objects. */
+  dims: string
+}
+
+/** Every byte of the file, in order. */
+export interface NativeLayout {
+  names: string[]
+  offsets: Float64Array
+  nbytes: Float64Array
+  /** Positions in `names`. */
+  uses: Uint8Array
+  /** -1: no object. */
+  ids: Float64Array
+}
+
 /** What watches and stops work on another thread; opaque. */
 export interface Control {
   readonly control: unique symbol
@@ -151,6 +178,11 @@ export interface NativeText {
 /** Columns on their way from the thread that reads them; opaque. */
 export interface CsvParcel {
   readonly parcel: unique symbol
+}
+
+/** An array on its way from the thread that reads it; opaque. */
+export interface NpyParcel {
+  readonly array: unique symbol
 }
 
 /** How a CSV file is read; a type code of -1 leaves the column out. */
@@ -231,6 +263,8 @@ export interface Native {
   storeNamed(handle: number): number
   storeNbytes(handle: number): number
   storeAllocations(handle: number): AllocationRecord[]
+  storeListing(handle: number): NativeListing
+  storeLayout(handle: number): NativeLayout
   storeSummary(handle: number): Record<string, number | boolean | string>
   storeVerify(handle: number, payloads: boolean): VerifyReport
   storeVerifyAsync(handle: number, payloads: boolean, control: Control): Promise<VerifyReport>
@@ -431,6 +465,18 @@ export interface Native {
     threads: number,
     control: Control,
   ): Promise<NativeSummary>
+  /** What npyRead fills and npyArray takes. */
+  npyParcel(): NpyParcel
+  npyRead(handle: number, path: string, parcel: NpyParcel, control: Control): Promise<void>
+  /** A temporary of what was read. [facts] */
+  npyArray(handle: number, parcel: NpyParcel): void
+  /** Resolves with the bytes written; nothing: it was stopped. */
+  npyWrite(
+    token: number,
+    path: string,
+    replace: boolean,
+    control: Control,
+  ): Promise<number | null | undefined>
 
   /** Type code and length of an operation's result, from those of its operands. */
   expressionGives(code: number, x: number, n: number, y: number, m: number): number[]
@@ -535,6 +581,8 @@ const ASYNC = new Set<string>([
   'storeCompactTo',
   'csvRead',
   'csvWrite',
+  'npyRead',
+  'npyWrite',
   'syncObject',
   'prefetch',
   'summariseAsync',

@@ -26,6 +26,7 @@ import { inspectStore } from './inspect.js'
 import { createList, isList, type List } from './list.js'
 import { Space } from './memory.js'
 import { FACT, facts, native, type StoreFacts } from './native.js'
+import { importNpy, type ImportNpyOptions } from './npy.js'
 import { checkFlag, checkKeys, checkPath } from './options.js'
 import type { Matrix } from './matrix.js'
 import type { NdArray } from './ndarray.js'
@@ -219,6 +220,18 @@ export class Store {
    */
   importCsv<C extends Schema = Schema>(path: string | URL, o?: ImportCsvOptions): Promise<CsvImport<C>> {
     return importCsv(this, path, o) as Promise<CsvImport<never>> as Promise<CsvImport<C>>
+  }
+
+  /**
+   * A committed vector, matrix or array of NumPy's .npy file (versions 1.0 to 3.0, either byte order, either order of elements), read off the
+   * event loop. float64, float32 and integers too large for R's become numeric, bool logical, uint8 raw, complex complex. Rejects with CORRUPT or
+   * VERSION (no such file), UNSUPPORTED (text, objects, dates), VALUE (a 64-bit integer that no double is), NOT_FOUND, EXISTS, NO_SPACE, IO.
+   *
+   * @example
+   * const X = await store.importNpy('X.npy', { name: 'X' })
+   */
+  importNpy(path: string | URL, o?: ImportNpyOptions): Promise<Vector> {
+    return importNpy(this, path, o)
   }
 
   /** File-backed memory for code that takes a buffer: the view of a temporary raw vector. Zeroed; freed with its last view. */

@@ -16,6 +16,7 @@ import { convertTo, elementAt, replace, select, setAt, STYLE } from './brackets.
 import { checkStart, fillWith, readInto, writeValues } from './bulk.js'
 import { build } from './create.js'
 import { CHARACTER, checkFixed, parseType } from './dtype.js'
+import { exportNpy, type ExportNpyOptions } from './npy.js'
 import { fail, show } from './errors.js'
 import { Handle, TEMPORARY_ID, type State } from './handle.js'
 import { placeResult } from './home.js'
@@ -634,6 +635,18 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   }
 
   // ---- life
+
+  /**
+   * Writes the elements as NumPy's .npy file, matrices and arrays in Fortran order; names are not written. The file appears when it is complete.
+   * An integer's NA is written as it is stored, -2^31. Rejects with TYPE for text, VALUE for a logical NA (as('integer') first), ARGUMENT for
+   * a subarray, EXISTS without `replace`, NOT_FOUND, NO_SPACE, IO.
+   *
+   * @example
+   * await X.exportNpy('X.npy', { replace: true })
+   */
+  exportNpy(path: string | URL, o?: ExportNpyOptions): Promise<{ nbytes: number }> {
+    return exportNpy(this as Vector, path, o)
+  }
 
   /** Commits a temporary, or names what is committed. Throws EXISTS for a taken name without `replace`. */
   keep(name?: string, o?: { replace?: boolean }): this {

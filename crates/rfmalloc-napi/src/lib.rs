@@ -7,7 +7,7 @@
 //! | --- | --- |
 //! | `view` | raw Node-API: external buffers, weak references (the only unsafe file) |
 //! | `thread` | what this thread has open |
-//! | `store`, `object`, `attributes`, `elements`, `brackets`, `lists`, `text`, `operations`, `summaries`, `ordering`, `matrices`, `expressions`, `csv` | the exports |
+//! | `store`, `object`, `attributes`, `elements`, `brackets`, `lists`, `text`, `operations`, `summaries`, `ordering`, `matrices`, `expressions`, `csv`, `npy`, `layout` | the exports |
 //! | `operands` | operands of operations |
 //! | `capi` | the C interface's table, for other addons |
 //! | `task`, `job`, `compute` | promises; `job`: those over a whole file, `compute`: over operations |
@@ -30,8 +30,10 @@ mod elements;
 mod error;
 mod expressions;
 mod job;
+mod layout;
 mod lists;
 mod matrices;
+mod npy;
 mod object;
 mod operands;
 mod operations;

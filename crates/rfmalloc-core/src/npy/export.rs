@@ -41,7 +41,7 @@ impl NpyExport {
     /// `None`: it was stopped, and there is no file.
     ///
     /// # Errors
-    /// `VALUE` (`index`): a logical NA, for which NumPy has no bool; `EXISTS`, `NOT_FOUND` (the folder), `NO_SPACE`, `IO`, `CLOSED`.
+    /// `VALUE` (`index`): a logical NA, for which numpy has no bool; `EXISTS`, `NOT_FOUND` (the folder), `NO_SPACE`, `IO`, `CLOSED`.
     pub fn run(&self, path: &Path, replace: bool, watch: Control<'_>) -> Result<Option<u64>> {
         let (dtype, len) = (self.vector.dtype(), self.vector.len());
         let head = header::encode(dtype, &self.shape);
@@ -79,7 +79,7 @@ fn bools(block: &[u8], first: u64) -> Result<Vec<u8>> {
                 let index = first + i as u64;
                 Err(Error::new(
                     Code::Value,
-                    format!("element {index} is NA, which NumPy's bool does not have; convert the vector with as('integer')"),
+                    format!("element {index} is NA, which numpy's bool does not have; convert the vector with as('integer')"),
                 )
                 .with("index", index))
             }

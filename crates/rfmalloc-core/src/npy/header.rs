@@ -64,7 +64,7 @@ fn corrupt(what: impl Into<String>) -> Error {
 /// Bytes of the header's text and where it begins, from the first twelve bytes of the file.
 pub(super) fn text_place(b: &[u8; 12]) -> Result<(u64, u64)> {
     if b[..6] != *MAGIC {
-        return Err(corrupt("it does not begin with the magic word of NumPy"));
+        return Err(corrupt("it does not begin with the magic word of numpy"));
     }
     match (b[6], b[7]) {
         (1, 0) => Ok((u64::from(u16::from_le_bytes([b[8], b[9]])), 10)),
@@ -166,7 +166,7 @@ impl<'a> Parser<'a> {
         let unknown = |what: &str| {
             Error::new(
                 Code::Unsupported,
-                format!("elements of NumPy's type {what} have no vector: convert the array to float64, int32, bool, uint8 or complex128"),
+                format!("elements of numpy's type {what} have no vector: convert the array to float64, int32, bool, uint8 or complex128"),
             )
             .with("type", what)
         };
@@ -206,13 +206,13 @@ pub(super) fn encode(dtype: Dtype, shape: &[u64]) -> Vec<u8> {
         Dtype::Complex => "<c16",
         _ => "<f8",
     };
-    // A vector has both orders; NumPy says False of it.
+    // A vector has both orders; numpy says False of it.
     let order = if shape.len() > 1 { "True" } else { "False" };
     let extents: String = shape.iter().map(|e| e.to_string() + ",").collect::<Vec<_>>().join(" ");
     let extents = if shape.len() > 1 { extents.trim_end_matches(',') } else { &extents };
     let mut text = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': ({extents}), }}");
     // At most 8 extents of 20 digits: version 1 holds them all.
-    while (PREFIX + text.len() + 1) % ALIGN != 0 {
+    while !(PREFIX + text.len() + 1).is_multiple_of(ALIGN) {
         text.push(' ');
     }
     text.push('\n');

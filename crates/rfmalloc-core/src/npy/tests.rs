@@ -1,4 +1,4 @@
-//! Both ways, and against headers as NumPy writes them; NumPy itself is asked by the tests in JavaScript.
+//! Both ways, and against headers as numpy writes them; numpy itself is asked by the tests in JavaScript.
 
 use crate::dtype::Dtype;
 use crate::elements::Vector;

@@ -186,7 +186,7 @@ impl Inner {
         let everywhere = self.count_holders(&here)?;
         let mut doomed = Vec::new();
         for column in order {
-            let is_its_own = named || (was_committed && !self.has_name(column)?);
+            let is_its_own = named || (was_committed && !self.is_named_column(column)?);
             if is_its_own && everywhere.get(&column) == here.get(&column) {
                 doomed.push(column);
             }
@@ -255,9 +255,14 @@ impl Inner {
         Ok(count)
     }
 
-    fn has_name(&self, column: Column) -> Result<bool> {
+    /// Whether a record has a name of its own.
+    pub(super) fn has_name(&self, idx: u32) -> Result<bool> {
+        Ok(self.naming_of(&self.live(idx)?)?.is_some())
+    }
+
+    fn is_named_column(&self, column: Column) -> Result<bool> {
         match column {
-            Column::Record((idx, _)) => Ok(self.naming_of(&self.live(idx)?)?.is_some()),
+            Column::Record((idx, _)) => self.has_name(idx),
             Column::Open(key, _) => {
                 Ok(matches!(self.objects.slab.get(key as usize), Some(Some(o)) if o.name.is_some()))
             }

@@ -30,6 +30,7 @@
 //! | `seal` | elements immutable from now on, with checksums |
 //! | `temporaries` | filled on another thread before anybody knows them |
 //! | `reset`, `usage` | a store emptied; where its bytes are |
+//! | `layout` | every byte of the file, and what counts to which object |
 //! | `report` | allocations, info, summary |
 //! | `entries` | a walk over the catalog |
 //! | `verify`, `verify_text` | every check there is, changing nothing |
@@ -55,6 +56,7 @@ mod harden;
 mod heap_compact;
 mod heaps;
 mod judge;
+mod layout;
 mod life;
 mod lists;
 mod load;
@@ -82,6 +84,7 @@ pub use entries::Entry;
 pub use frames::frame_rows;
 pub use handle::{Handle, ObjectFacts, ObjectState, Pin};
 pub use harden::ObjectWork;
+pub use layout::{Listed, Stretch, Use};
 pub use open::{Mode, OpenOptions, Opened};
 pub use report::{Info, RecordRow, Summary};
 

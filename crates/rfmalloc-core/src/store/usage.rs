@@ -1,6 +1,5 @@
 //! Where a store's bytes are: what lives, what is garbage and why it is still there, what is free.
 
-use super::begin::Loaded;
 use super::{Inner, Mode, Store};
 use crate::error::Result;
 use crate::format::HEADER_BYTES;
@@ -98,18 +97,8 @@ impl Inner {
             u.largest_gap_bytes = u.free_bytes;
             return Ok(());
         } else {
-            let end = self.catalog.used_end().max(self.sb.slots_used);
-            let Loaded { mut heap, retired, .. } = self.load_map(end, !self.same_boot)?;
-            if heap.ready()?.is_err() {
-                // Overlapping records: verify names them, and nothing is free before they are gone.
-                return Ok(());
-            }
-            for (extents, stamp) in retired {
-                for e in extents {
-                    heap.retire(e, stamp);
-                }
-            }
-            heap.reclaim(self.synced_seq);
+            // Overlapping records: verify names them, and nothing is free before they are gone.
+            let Some(heap) = self.derived_map()? else { return Ok(()) };
             heap.stats()
         };
         u.free_bytes = stats.free;
