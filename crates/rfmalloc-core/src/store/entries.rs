@@ -59,7 +59,7 @@ impl Store {
 }
 
 impl Inner {
-    fn record_entry(&self, idx: u32) -> Option<Entry> {
+    pub(super) fn record_entry(&self, idx: u32) -> Option<Entry> {
         let (raw, slot) = (self.catalog.word(idx), self.catalog.slot(idx)?);
         let damaged = |generation: u32| Entry {
             id: u64::from(idx),
@@ -83,9 +83,11 @@ impl Inner {
 
     /// `None`: it is damaged.
     fn live_entry(&self, live: &Live) -> Option<Entry> {
-        if self.flaw(live).is_some() {
-            return None;
-        }
+        if self.flaw(live).is_some() { None } else { self.whole_entry(live) }
+    }
+
+    /// The same of a record that was found whole.
+    pub(super) fn whole_entry(&self, live: &Live) -> Option<Entry> {
         Some(Entry {
             id: u64::from(live.head.id),
             generation: u64::from(live.head.generation),
@@ -97,7 +99,7 @@ impl Inner {
     }
 
     /// Scratch stores have no records: their committed objects stand in the table of open ones.
-    fn scratch_entry(&self, key: u32) -> Option<Entry> {
+    pub(super) fn scratch_entry(&self, key: u32) -> Option<Entry> {
         let o = self.objects.slab.get(key as usize)?.as_ref()?;
         (o.alive && o.committed && o.owner.is_none()).then(|| Entry {
             id: o.id,

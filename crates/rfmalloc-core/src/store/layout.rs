@@ -6,7 +6,7 @@
 use super::attributes::{Child, FRAME, LIST, VECTOR};
 use super::begin::Loaded;
 use super::entries::Entry;
-use super::{Inner, Mode, Store};
+use super::{Inner, Store};
 use crate::error::Result;
 use crate::format::superblock::MODE_SCRATCH;
 use crate::format::{Extent, HEADER_BYTES};
@@ -92,7 +92,7 @@ impl Store {
     /// `CORRUPT`: a list is damaged; `IO`, `CLOSED`.
     pub fn layout(&self) -> Result<Vec<Stretch>> {
         let mut inner = self.shared()?.lock_open()?;
-        let known = inner.catalogued()?;
+        let known = inner.catalogued(&mut |_, _| {})?;
         let mut list = vec![Stretch { off: 0, nbytes: HEADER_BYTES, what: Use::Metadata, id: None }];
         for s in &inner.catalog.segments {
             list.push(Stretch { off: s.off, nbytes: s.nbytes(), what: Use::Metadata, id: None });
@@ -124,33 +124,36 @@ impl Store {
     /// # Errors
     /// As [`Store::layout`].
     pub fn listing(&self) -> Result<Vec<Listed>> {
-        let mut entries = Vec::new();
-        self.walk(|entry| {
-            entries.push(entry.clone());
-            true
+        let inner = self.shared()?.lock_open()?;
+        let mut list = Vec::new();
+        let plain = |entry: Entry| Listed {
+            nbytes: entry.len * entry.dtype.map_or(0, crate::Dtype::width),
+            dim: Vec::new(),
+            entry,
+        };
+        let known = inner.catalogued(&mut |idx, live| {
+            let entry = match live {
+                Some(live) if live.head.owner().is_some() => None,
+                Some(live) => inner.whole_entry(live),
+                None => inner.record_entry(idx),
+            };
+            list.extend(entry.map(plain));
         })?;
-        let sh = self.shared()?;
-        let inner = sh.lock_open()?;
-        let known = inner.catalogued()?;
         let mut nbytes = vec![0_u64; known.above.len()];
         for (idx, extents) in &known.extents {
             let top = inner.top(&known, *idx) as usize;
             nbytes[top] += extents.iter().map(|e| e.nbytes).sum::<u64>();
         }
-        let mut list = Vec::with_capacity(entries.len());
-        for entry in entries {
-            let width = entry.dtype.map_or(0, crate::Dtype::width);
-            let slot = u32::try_from(entry.id).ok().filter(|_| sh.mode == Mode::Persistent);
-            list.push(Listed {
-                nbytes: slot.map_or(entry.len * width, |i| nbytes.get(i as usize).copied().unwrap_or(0)),
-                dim: match slot {
-                    Some(idx) if entry.kind != VECTOR && entry.kind != LIST => {
-                        inner.extents_of(idx, entry.len)
-                    }
-                    _ => Vec::new(),
-                },
-                entry,
-            });
+        for l in &mut list {
+            let idx = l.entry.id as u32;
+            l.nbytes = nbytes[idx as usize];
+            if l.entry.kind != VECTOR && l.entry.kind != LIST {
+                l.dim = inner.extents_of(idx, l.entry.len);
+            }
+        }
+        if inner.sb.mode == MODE_SCRATCH {
+            let keys = 0..inner.objects.slab.len() as u32;
+            list.extend(keys.filter_map(|key| inner.scratch_entry(key)).map(plain));
         }
         inner.loss.check()?;
         list.sort_by_key(|l| (l.entry.generation, l.entry.id));
@@ -189,7 +192,8 @@ fn joined(mut list: Vec<Stretch>, end: u64) -> Vec<Stretch> {
 }
 
 impl Inner {
-    fn catalogued(&self) -> Result<Catalogued> {
+    /// Calls `each` for every slot in use: with the record, or with nothing if it is damaged.
+    fn catalogued(&self, each: &mut dyn FnMut(u32, Option<&Live>)) -> Result<Catalogued> {
         if self.sb.mode == MODE_SCRATCH {
             return Ok(Catalogued::default());
         }
@@ -201,11 +205,12 @@ impl Inner {
         };
         let mut lists: Vec<Live> = Vec::new();
         self.catalog.scan(bound, |idx, raw| {
-            if raw != 0
-                && let Some(slot) = self.catalog.slot(idx)
-                && let Resolved::Live(live) = self.resolved(raw, &slot, idx)
+            let Some(slot) = self.catalog.slot(idx) else { return true };
+            let resolved = self.resolved(raw, &slot, idx);
+            if let Resolved::Live(live) = resolved
                 && self.flaw(&live).is_none()
             {
+                each(idx, Some(&live));
                 let mut extents = [Extent::EMPTY; 2];
                 for (to, e) in extents.iter_mut().zip(resolve::extents(&live.body).iter()) {
                     *to = *e;
@@ -217,6 +222,8 @@ impl Inner {
                 if live.head.kind >= LIST {
                     lists.push(live);
                 }
+            } else if raw != 0 || idx < self.sb.slots_used {
+                each(idx, None);
             }
             true
         });
