@@ -3,7 +3,7 @@
  * The command line: finds the command, opens the store as it needs it, tells errors in one line and by the exit code.
  */
 import { createRequire } from 'node:module'
-import { openFmalloc } from '../seed.js'
+import { openFmalloc } from '../../index.js'
 import type { Store } from '../store.js'
 import { readArguments, synopsis, type Given, type Spec } from './arguments.js'
 import { COMPACT, compact, EXPORT, exportFile, IMPORT, importFile } from './change.js'

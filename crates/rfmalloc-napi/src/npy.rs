@@ -2,12 +2,12 @@
 
 use crate::error::{Result, bad_argument, reject};
 use crate::object::post_new;
-use crate::task::Control;
+use crate::task::{Control, Step};
 use crate::thread;
 use napi::bindgen_prelude::{AsyncTask, External};
 use napi::{Env, Task};
 use napi_derive::napi;
-use rfmalloc_core::{NpyExport, NpyImport, Store, StoreWork, VerifyStep};
+use rfmalloc_core::{NpyExport, NpyImport, Store, StoreWork};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -72,7 +72,7 @@ impl Task for NpyRead {
     type JsValue = ();
     fn compute(&mut self) -> napi::Result<()> {
         let Self { store, path, parcel, control } = self;
-        let watch = &mut |done, total| control.tell(VerifyStep::Bytes { done, total });
+        let watch = &mut |done, total| control.tell(Step { done, total, unit: "bytes" });
         let import = store.import_npy(path, watch).map_err(|e| reject(&e))?;
         *parcel.lock().unwrap_or_else(PoisonError::into_inner) = Some(import);
         Ok(())
@@ -95,7 +95,7 @@ impl Task for NpyWrite {
     type JsValue = Option<f64>;
     fn compute(&mut self) -> napi::Result<Option<u64>> {
         let Self { work, path, replace, control } = self;
-        let watch = &mut |done, total| control.tell(VerifyStep::Bytes { done, total });
+        let watch = &mut |done, total| control.tell(Step { done, total, unit: "bytes" });
         // Dropped here: the vector is free again when the promise settles.
         work.take().map_or(Ok(None), |work| work.run(path, *replace, watch)).map_err(|e| reject(&e))
     }
