@@ -1,6 +1,7 @@
 // Margins and products of matrices. What must never happen: bits that depend on memory or threads; NA in cells that it does not reach; a shape
 // read wrongly where an extent is nothing or one; names of the wrong side; work that keeps its space after an abort, or the event loop.
 
+import { spawnSync } from 'node:child_process'
 import { setMaxListeners } from 'node:events'
 import test from 'ava'
 import {
@@ -234,6 +235,34 @@ test('any memory, any number of threads, and out of core: the same bits', t => {
     refuses(t, () => fmallocMatmulOoc(x, y, tileMb), 'ARGUMENT', /tileMb/)
   refuses(t, () => fmallocMatmulOoc(store.matrix('integer', [1, 1]), y), 'TYPE', /'numeric'/)
   refuses(t, () => fmallocCrossprodOoc(store.from([1])), 'TYPE')
+})
+
+test('an out-of-core product keeps to its memory, an in-core one does not', t => {
+  const store = freshStore(t)
+  // 256 MiB. The most memory resident before counts what starting a process takes for a moment.
+  const rows = 2 ** 19
+  store.matrix('numeric', [rows, 64]).fill(0.5).keep('x')
+  store.close()
+  const grown = memory => {
+    const script = `
+      import { openFmalloc, fmallocOptions } from '${new URL('../dist/index.js', import.meta.url)}'
+      fmallocOptions({ oocThresholdGb: 1000 })
+      const store = openFmalloc(${JSON.stringify(store.path)}, { readOnly: true })
+      const x = store.get('x')
+      const before = process.resourceUsage().maxRSS
+      const cell = x.crossprod({ memory: ${memory} }).get(63, 0)
+      console.log(JSON.stringify({ cell, mib: (process.resourceUsage().maxRSS - before) / 1024 }))`
+    const args = ['--input-type=module', '-e', script]
+    const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8' })
+    t.is(stderr, '')
+    const { cell, mib } = JSON.parse(stdout)
+    t.is(cell, rows / 4)
+    return mib
+  }
+  const [within, whole] = [grown(8 * 2 ** 20), grown(undefined)]
+  t.log(`${within.toFixed(0)} MiB within 8 MiB, ${whole.toFixed(0)} MiB in core`)
+  t.true(within < 48, `${within} MiB`)
+  t.true(whole > 100, `${whole} MiB`)
 })
 
 test('a read-only store multiplies, its results go elsewhere, and its pages come back as they were', async t => {

@@ -194,7 +194,7 @@ pub fn product(
         |which: usize, home: &Vec<_>| home.is_empty() && tiles.is_some_and(|tiles| tiles.mapped[which]);
     let side = |x: Span, [rows, cols]: [u64; 2], transposed: bool, release: bool| {
         let (down, right) = if transposed { (rows as usize, 1) } else { (1, rows as usize) };
-        product::Side { x, len: (rows * cols) as usize, down, right, release }
+        product::Side { x, len: (rows * cols) as usize, down, right, first: [0; 2], release }
     };
     let a = side(a, shape.x, f == Product::Cross, mapped(0, &x_home));
     let b = side(b, shape.y, f == Product::TCross, if same { a.release } else { mapped(1, &y_home) });

@@ -22,6 +22,12 @@ const TERMS: usize = 1 << 18;
 /// Elements of a side that one task looks at for what is not finite.
 const LOOK: (usize, usize) = (256, 4096);
 
+/// A page that is used brings its neighbours into the resident set: as many as the system's cache holds in one piece. So many bytes on both sides
+/// of a stretch are let go with it.
+const AROUND: u64 = 2 << 20;
+/// Bytes that a task copies of a mapped operand before it lets them go: of one stretch, and of several with gaps between.
+const COPIED: (usize, usize) = (4 << 20, 256 << 10);
+
 /// Extents of a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Extents {
@@ -37,30 +43,82 @@ pub(crate) struct Side {
     pub(crate) len: usize,
     pub(crate) down: usize,
     pub(crate) right: usize,
+    /// The row and column of the operand that its memory begins with: of a copy of a part.
+    pub(crate) first: [usize; 2],
     /// Its pages may leave the resident set as soon as a tile is done: it is a file's mapping.
     pub(crate) release: bool,
 }
 
 impl Side {
-    fn strided<T: Plain>(&self) -> Strided<'_, T> {
-        Strided { x: self.x.elems(0, self.len), down: self.down, right: self.right }
+    /// The elements from `(i, j)` on.
+    fn from<T: Plain>(&self, i: usize, j: usize) -> Strided<'_, T> {
+        let all = Strided { x: self.x.elems(0, self.len), down: self.down, right: self.right };
+        all.from(i - self.first[0], j - self.first[1])
     }
 
-    /// The stretches of memory in which elements `(rows, cols)` stand, if it is a file's.
-    fn stretches<T: Plain>(&self, rows: &Range<usize>, cols: &Range<usize>) -> Vec<Span> {
-        if !self.release || rows.is_empty() || cols.is_empty() {
-            return Vec::new();
-        }
+    /// The memory of elements `(rows, cols)`: where the first of their lines begins, how long each is, how far apart, and how many.
+    fn lines(&self, rows: &Range<usize>, cols: &Range<usize>) -> Lines {
         let (along, step, across) =
             if self.down == 1 { (rows, self.right, cols) } else { (cols, self.down, rows) };
-        let part = |from: usize, len: usize| {
-            let width = size_of::<T>() as u64;
-            self.x.part(from as u64 * width, len as u64 * width)
-        };
-        if along.len() == step {
-            return vec![part(across.start * step, across.len() * step)];
+        Lines { first: across.start * step + along.start, len: along.len(), step, count: across.len() }
+    }
+
+    /// The stretches of memory in which elements `(rows, cols)` stand.
+    fn stretches<T: Plain>(&self, rows: &Range<usize>, cols: &Range<usize>) -> Vec<Span> {
+        let lines = self.lines(rows, cols);
+        if lines.is_whole() {
+            return vec![lines.span::<T>(self.x, 0..lines.count)];
         }
-        across.clone().map(|line| part(line * step + along.start, along.len())).collect()
+        (0..lines.count).map(|line| lines.span::<T>(self.x, line..line + 1)).collect()
+    }
+
+    /// A copy of elements `(rows, cols)` in `home`, whose own pages are let go line by line. None if it was cancelled.
+    fn copied<T: Plain>(
+        &self,
+        ctx: &Context<'_>,
+        rows: &Range<usize>,
+        cols: &Range<usize>,
+        home: &mut Vec<T>,
+    ) -> Option<Self> {
+        let lines = self.lines(rows, cols);
+        home.resize(lines.len * lines.count, T::default());
+        let to = Span::foreign(home.as_mut_ptr().cast(), size_of_val(&home[..]) as u64, true);
+        let nbytes = if lines.is_whole() { COPIED.0 } else { COPIED.1 };
+        let per_task = (nbytes / (lines.len * size_of::<T>()).max(1)).max(1);
+        let work = |(): &mut (), task: usize| {
+            let range = task * per_task..lines.count.min((task + 1) * per_task);
+            for line in range.clone() {
+                let width = (lines.len * size_of::<T>()) as u64;
+                to.part(line as u64 * width, width).copy_from(lines.span::<T>(self.x, line..line + 1));
+            }
+            release(lines.span::<T>(self.x, range), if lines.is_whole() { 0 } else { AROUND }, self.x);
+        };
+        ctx.tasks(lines.count.div_ceil(per_task), || (), work, |_| 0)?;
+        let (down, right) = if self.down == 1 { (1, lines.len) } else { (lines.len, 1) };
+        let first = [rows.start, cols.start];
+        Some(Self { x: to, len: home.len(), down, right, first, release: false })
+    }
+}
+
+/// Lines of elements in memory, in elements.
+struct Lines {
+    first: usize,
+    len: usize,
+    step: usize,
+    count: usize,
+}
+
+impl Lines {
+    /// Whether nothing stands between them.
+    fn is_whole(&self) -> bool {
+        self.len == self.step
+    }
+
+    /// From the first of some lines to the last.
+    fn span<T: Plain>(&self, x: Span, lines: Range<usize>) -> Span {
+        let width = size_of::<T>() as u64;
+        let len = lines.len().saturating_sub(1) * self.step + self.len;
+        x.part((self.first + lines.start * self.step) as u64 * width, len as u64 * width)
     }
 }
 
@@ -173,39 +231,63 @@ impl Multiplication<'_> {
             return self.settle::<T>();
         }
         with_ahead(|ahead| {
-            let ask = |tile: Option<&Tile>, ahead: &Ahead| {
+            let ask = |tile: Option<&Tile>, ahead: &Ahead<'_>| {
                 if let Some(tile) = tile {
                     ahead.ask(self.stretches::<T>(tile));
                 }
             };
+            let (mut a_home, mut b_home) = (Vec::new(), Vec::new());
             ask(tiles.first(), ahead);
             for (i, tile) in tiles.iter().enumerate() {
                 ask(tiles.get(i + 1), ahead);
-                let done = self.tile::<T>(tile);
-                release(&self.stretches::<T>(tile));
-                release(&self.result::<T>([&tile.rows, &tile.cols]));
-                done?;
+                self.with_copies::<T>(tile, &mut a_home, &mut b_home)?.tile::<T>(tile)?;
+                for [rows, cols] in self.plan.blocks(tile.rows.clone(), tile.cols.clone()) {
+                    self.release_cells::<T>(&rows, &cols);
+                }
             }
             Some(())
         })?;
         self.settle::<T>()
     }
 
-    /// The memory of both operands that a tile reads.
+    /// The same with what a tile needs of mapped operands in private memory. None if it was cancelled.
+    fn with_copies<T: Cell>(&self, tile: &Tile, a: &mut Vec<T>, b: &mut Vec<T>) -> Option<Self> {
+        let Tile { rows, inner, cols } = tile;
+        let copied = |side: &Side, rows, cols, home| {
+            if side.release { side.copied(self.ctx, rows, cols, home) } else { Some(*side) }
+        };
+        let left = copied(&self.a, rows, inner, a)?;
+        let right = if self.plan.symmetric && rows == cols {
+            // The same elements, read the other way.
+            Side { down: left.right, right: left.down, first: [left.first[1], left.first[0]], ..left }
+        } else {
+            copied(&self.b, inner, cols, b)?
+        };
+        Some(Self { a: left, b: right, ..*self })
+    }
+
+    /// The memory of both operands that a tile reads, where it is a file's.
     fn stretches<T: Plain>(&self, tile: &Tile) -> Vec<Span> {
-        let mut all = self.a.stretches::<T>(&tile.rows, &tile.inner);
-        if !(self.run.symmetric && tile.rows == tile.cols) {
+        let mut all = Vec::new();
+        if self.a.release {
+            all = self.a.stretches::<T>(&tile.rows, &tile.inner);
+        }
+        if self.b.release && !(self.plan.symmetric && tile.rows == tile.cols) {
             all.extend(self.b.stretches::<T>(&tile.inner, &tile.cols));
         }
         all
     }
 
-    /// The memory of cells, where it may leave the resident set: if they are more than an eighth of the memory that is to be kept to.
-    fn result<T: Plain>(&self, [rows, cols]: [&Range<usize>; 2]) -> Vec<Span> {
+    /// Lets the pages of cells leave the resident set, where they are a file's and more than an eighth of the memory that is to be kept to.
+    fn release_cells<T: Plain>(&self, rows: &Range<usize>, cols: &Range<usize>) {
         let Extents { rows: down, cols: right, .. } = self.plan.extents;
-        let is_large = self.run.memory.is_some_and(|memory| self.out.nbytes() > memory / 8);
-        let release = self.run.release && is_large;
-        Side { x: self.out, len: down * right, down: 1, right: down, release }.stretches::<T>(rows, cols)
+        if self.run.release && self.run.memory.is_some_and(|memory| self.out.nbytes() > memory / 8) {
+            let cells =
+                Side { x: self.out, len: down * right, down: 1, right: down, first: [0; 2], release: true };
+            for stretch in cells.stretches::<T>(rows, cols) {
+                release(stretch, AROUND, self.out);
+            }
+        }
     }
 
     fn tile<T: Cell>(&self, tile: &Tile) -> Option<()> {
@@ -225,8 +307,8 @@ impl Multiplication<'_> {
         add: bool,
         blas: Option<&Blas>,
     ) {
-        let a = self.a.strided::<T>().from(rows.start, slab.start);
-        let b = self.b.strided::<T>().from(slab.start, cols.start);
+        let a = self.a.from::<T>(rows.start, slab.start);
+        let b = self.b.from::<T>(slab.start, cols.start);
         let n = [rows.len(), slab.len(), cols.len()];
         if !blas.is_some_and(|blas| T::by_blas(blas, out, a, b, n, add)) {
             multiply(out, a, b, n, add);
@@ -325,9 +407,9 @@ impl Multiplication<'_> {
                     self.out.store((c.start + from + row * rows) as u64, line);
                 }
             }
-            release(&self.result::<T>([r, c]));
+            self.release_cells::<T>(r, c);
             if self.plan.symmetric {
-                release(&self.result::<T>([c, r]));
+                self.release_cells::<T>(c, r);
             }
             cells.iter().all(|cell| cell.is_finite())
         };
@@ -339,14 +421,13 @@ impl Multiplication<'_> {
         let sides = [(self.a, [&tile.rows, &tile.inner]), (self.b, [&tile.inner, &tile.cols])];
         for (side, [down, right]) in sides {
             let work = |(): &mut (), task: usize| {
-                let x = side.strided::<T>();
                 let (i, j) = if side.down == 1 {
                     (down.start, right.start + task)
                 } else {
                     (down.start + task, right.start)
                 };
                 let n = if side.down == 1 { down.len() } else { right.len() };
-                x.from(i, j).x.first(n).iter().all(T::is_finite)
+                side.from::<T>(i, j).x.first(n).iter().all(T::is_finite)
             };
             let lines = if side.down == 1 { right.len() } else { down.len() };
             if self.ctx.tasks(lines, || (), work, |_| 0)?.contains(&false) {
@@ -378,8 +459,12 @@ impl Multiplication<'_> {
             } else {
                 (0..l.len()).for_each(|i| p.clone().for_each(|p| look(i, p)));
             }
-            let (rows, cols) = if side.down == step { (&l, &p) } else { (&p, &l) };
-            release(&side.stretches::<f64>(rows, cols));
+            if side.release {
+                let (rows, cols) = if side.down == step { (&l, &p) } else { (&p, &l) };
+                for stretch in side.stretches::<f64>(rows, cols) {
+                    release(stretch, AROUND, side.x);
+                }
+            }
             found
         };
         let mut all = vec![Odd::default(); lines];
@@ -401,7 +486,7 @@ impl Multiplication<'_> {
             return Some(());
         }
         let work = |column: &mut Vec<f64>, j: usize| {
-            let (a, b) = (self.a.strided::<f64>(), self.b.strided::<f64>());
+            let (a, b) = (self.a.from::<f64>(0, 0), self.b.from::<f64>(0, 0));
             column.resize(rows, 0.0);
             self.out.load((j * rows) as u64, column);
             for (i, cell) in column.iter_mut().enumerate().filter(|(_, cell)| !cell.is_finite()) {
@@ -427,7 +512,7 @@ impl Multiplication<'_> {
         let per_task = (TERMS / inner.max(1)).clamp(1, rows * cols);
         let range = |task: usize| task * per_task..(rows * cols).min((task + 1) * per_task);
         let work = |cells: &mut Vec<C64>, task: usize| {
-            let (a, b) = (self.a.strided::<C64>(), self.b.strided::<C64>());
+            let (a, b) = (self.a.from::<C64>(0, 0), self.b.from::<C64>(0, 0));
             cells.clear();
             cells.extend(range(task).map(|at| complex_cell(&a, &b, at % rows, at / rows, inner)));
             self.out.store(range(task).start as u64, cells);

@@ -62,6 +62,13 @@ impl Span {
         }
     }
 
+    /// This part of `whole` with so many bytes more on both sides, as far as `whole` goes.
+    pub(crate) fn widened(self, nbytes: u64, whole: Self) -> Self {
+        let off = (self.ptr as usize).saturating_sub(whole.ptr as usize) as u64;
+        let from = off.saturating_sub(nbytes);
+        whole.part(from, off - from + self.nbytes + nbytes)
+    }
+
     fn room(self, off: u64, n: usize) -> bool {
         off.checked_add(n as u64).is_some_and(|end| end <= self.nbytes)
     }
