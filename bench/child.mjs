@@ -29,6 +29,17 @@ function time(fn) {
 
 const textsOf = (n, bytes) => Array.from({ length: n }, (_, i) => `text ${i}`.padEnd(bytes, '.'))
 
+/** A matrix of random numbers, kept in no way. */
+function randomMatrix(store, nrow, ncol) {
+  const x = store.matrix('numeric', [nrow, ncol])
+  const some = Float64Array.from({ length: 1 << 20 }, () => Math.random() - 0.5)
+  for (const window of x.windows({ bytes: some.byteLength })) {
+    const view = window.view()
+    view.set(some.subarray(0, view.length))
+  }
+  return x
+}
+
 function print(result) {
   writeSync(1, JSON.stringify(result))
 }
@@ -136,6 +147,47 @@ const tasks = {
     print({ perSecond: (n / (performance.now() - started)) * 1000, peak: peakMiB() })
     if (kill) process.kill(process.pid, 'SIGKILL')
     await db.close()
+  },
+
+  /** A product of two random matrices of n rows and columns, and the sums of the rows and columns of a third. */
+  async matrices({ file, n, rows, cols, threads }) {
+    const { fmallocOptions, openFmalloc } = await import('rfmalloc')
+    fmallocOptions({ threads })
+    const store = openFmalloc(file, { mode: 'scratch' })
+    const random = (nrow, ncol) => randomMatrix(store, nrow, ncol)
+    const timed = fn => {
+      fn().destroy()
+      return median(Array.from({ length: 5 }, () => time(() => fn().destroy())))
+    }
+    const [a, b, x] = [random(n, n), random(n, n), random(rows, cols)]
+    const product = timed(() => a.matmul(b))
+    const rowSums = timed(() => x.rowSums())
+    const colSums = timed(() => x.colSums())
+    print({ product, rowSums, colSums })
+    store.close()
+  },
+
+  /** Makes a matrix on disk, for `gram`. */
+  async coldMatrix({ file, rows, cols }) {
+    const { openFmalloc } = await import('rfmalloc')
+    const store = openFmalloc(file, { syncEvery: false })
+    randomMatrix(store, rows, cols).keep('X')
+    await store.sync()
+    store.close()
+    print({})
+  },
+
+  /** The product of a matrix with itself: on disk within `memory` bytes, or without `memory` all of it in memory. Memory beyond the start's. */
+  async gram({ file, memory, threads }) {
+    const { fmallocOptions, openFmalloc } = await import('rfmalloc')
+    fmallocOptions({ threads, oocThresholdGb: 1e6 })
+    const store = openFmalloc(file, { readOnly: true })
+    const X = store.get('X')
+    if (memory === undefined) for (const window of X.windows()) window.sum()
+    const before = peakMiB()
+    const ms = time(() => X.crossprod(memory === undefined ? {} : { memory }))
+    print({ ms, peak: peakMiB() - before })
+    store.close()
   },
 
   /** Writes n strings of `bytes` bytes, reads them in bulk and one by one, and compares 8 n of them with one. */

@@ -8,6 +8,7 @@ import { compact } from './compact.mjs'
 import { create } from './create.mjs'
 import { frames } from './frames.mjs'
 import { machine } from './machine.mjs'
+import { matrices } from './matrices.mjs'
 import { native } from './native.mjs'
 import { open } from './open.mjs'
 import { ordering } from './ordering.mjs'
@@ -28,6 +29,7 @@ const benches = {
   frames,
   summaries,
   ordering,
+  matrices,
 }
 
 const words = process.argv.slice(2)

@@ -28,7 +28,7 @@ print(json.dumps({"take": timed(lambda: x.take(at)), "mask": timed(lambda: x[mas
 `
 
 /** A Python with numpy, or why there is none. */
-function python(folder) {
+export function python(folder) {
   const home = join(folder, 'numpy')
   const path = join(home, 'bin', 'python')
   const steps = [
