@@ -84,6 +84,60 @@ const tasks = {
     store.close()
   },
 
+  /** A file with four vectors of positive doubles, and where they are in it. */
+  async operationsMake({ file, length }) {
+    const { openFmalloc, fmallocOptions } = await import('rfmalloc')
+    const store = openFmalloc(file)
+    const names = ['a', 'b', 'c', 'd']
+    for (const [k, name] of names.entries()) {
+      const view = store.vector('numeric', length, { name }).view()
+      for (let i = 0; i < length; i++) view[i] = ((i * 7919 + k * 104729) % 100003) / 10007 + 0.5
+    }
+    await store.sync()
+    const rows = store.allocations()
+    const places = Object.fromEntries(rows.map(row => [row.name, row.payloadOffset]))
+    print({ places, cores: fmallocOptions().threads })
+    store.close()
+  },
+
+  /** Seconds of processor time a thread; every result is destroyed, so that the next one finds its space. */
+  async operations({ file, threads, runs }) {
+    const { openFmalloc, fmallocOptions } = await import('rfmalloc')
+    fmallocOptions({ threads })
+    const store = openFmalloc(file)
+    const [a, b, c, d] = ['a', 'b', 'c', 'd'].map(name => store.get(name))
+    const [l, m] = [a.lt(b), b.lt(c)]
+    const seconds = (fn, n = 1) => {
+      fn()
+      const taken = Array.from({ length: runs }, () => {
+        const before = process.cpuUsage()
+        for (let i = 0; i < n; i++) fn()
+        const { user, system } = process.cpuUsage(before)
+        return (user + system) / 1e6 / n
+      })
+      return median(taken)
+    }
+    const wide = fn => seconds(() => fn().destroy()) / threads
+    const [x, y] = [0, 1].map(k =>
+      store.vector(
+        'numeric',
+        Float64Array.from({ length: 10 }, (_, i) => i + k),
+      ),
+    )
+    print({
+      'a + b': wide(() => a.add(b)),
+      '2a + b*c - d': wide(() => a.lazy().mul(2).add(b.lazy().mul(c)).sub(d).evaluate()),
+      exp: wide(() => a.exp()),
+      log: wide(() => a.log()),
+      sin: wide(() => a.sin()),
+      'a < b': wide(() => a.lt(b)),
+      'l & m': wide(() => l.and(m)),
+      small: seconds(() => x.add(y), 20_000),
+      resident: peakMiB(),
+    })
+    store.close()
+  },
+
   /** A file with doubles that stand in no order, and strings. */
   async orderingMake({ file, len, strings }) {
     const { openFmalloc, fmallocOptions } = await import('rfmalloc')

@@ -11,6 +11,7 @@ import { machine } from './machine.mjs'
 import { matrices } from './matrices.mjs'
 import { native } from './native.mjs'
 import { open } from './open.mjs'
+import { operations } from './operations.mjs'
 import { ordering } from './ordering.mjs'
 import { markdown, table } from './report.mjs'
 import { strings } from './strings.mjs'
@@ -27,6 +28,7 @@ const benches = {
   strings,
   subscripts,
   frames,
+  operations,
   summaries,
   ordering,
   matrices,
