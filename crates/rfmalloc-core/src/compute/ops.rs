@@ -113,6 +113,11 @@ pub fn unary_type(op: Unary, x: Dtype, len: u64) -> Result<Dtype> {
     }
 }
 
+/// An operand of logic. Its kernels take any number but zero for true, so integers and logicals are read where they are.
+fn to_logic(p: &mut Builder, a: Reg) -> Reg {
+    if a.bank == Bank::Int { a } else { p.truth(a) }
+}
+
 /// Writes `a op b` for operands of types that [`binary_type`] has passed.
 pub(super) fn emit_binary(p: &mut Builder, op: Binary, (a, x): (Reg, Dtype), (b, y): (Reg, Dtype)) -> Reg {
     let rank = |bank: Bank| match bank {
@@ -126,7 +131,7 @@ pub(super) fn emit_binary(p: &mut Builder, op: Binary, (a, x): (Reg, Dtype), (b,
     match op {
         Binary::Logic(op) if high == Bank::Raw => p.binary(Op::Logic(op), a, b),
         Binary::Logic(op) => {
-            let (a, b) = (p.truth(a), p.truth(b));
+            let (a, b) = (to_logic(p, a), to_logic(p, b));
             p.binary(Op::Logic(op), a, b)
         }
         Binary::Compare(op) if logical && (a.bank == Bank::Raw || b.bank == Bank::Raw) => {
@@ -155,8 +160,8 @@ pub(super) fn emit_unary(p: &mut Builder, op: Unary, a: Reg) -> Reg {
         Unary::Minus => p.unary(Op::Negate, a),
         Unary::Not if a.bank == Bank::Raw => p.unary(Op::Not, a),
         Unary::Not => {
-            let truth = p.truth(a);
-            p.unary(Op::Not, truth)
+            let a = to_logic(p, a);
+            p.unary(Op::Not, a)
         }
     }
 }
