@@ -216,6 +216,14 @@ is<Expr<'complex'>>()(e.div(z))
 is<Vector<'numeric'>>()(e.apply('sqrt').evaluate())
 is<Promise<Vector<'numeric'>>>()(e.evaluateAsync({ name: 'r' }))
 is<number | null>()(e.sum({ naRm: true }))
+is<Expr<'integer'>>()(age.lazy().apply('abs'))
+is<Expr<'numeric'>>()(age.lazy().apply('exp').mod(2).round(1).log(10))
+is<Expr<'logical'>>()(e.isNa().xor(flags).not())
+is<Vector<'numeric'>>()(weight.add(e))
+is<Promise<number | null>>()(e.meanAsync({ naRm: true }))
+is<boolean | null>()(e.lt(z).any())
+// @ts-expect-error no such function
+e.apply('cumsum')
 
 // ---- lists
 const list = store.list({ age, X, nothing: null })
