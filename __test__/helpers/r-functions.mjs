@@ -100,6 +100,7 @@ export const OURS = {
   'scalars and subscripts': 'int rIndex',
   options: 'fmallocOptions',
   references: 'openRef',
+  'other addons': 'cApi',
   'writing through': 'addInPlace subInPlace mulInPlace divInPlace',
 }
 
