@@ -335,6 +335,9 @@ test('evaluateAsync: the same values, abortable, progress told, the store can be
   t.false(store.has('never'))
   await rejects(t, () => e.sumAsync({ naRm: 3 }), 'ARGUMENT')
   await rejects(t, () => e.evaluateAsync({ nope: 1 }), 'ARGUMENT')
+  const holding = e.evaluateAsync()
+  refuses(t, () => x.destroy(), 'BUSY')
+  await holding
   const closing = e.evaluateAsync()
   store.close()
   await rejects(t, () => closing, 'CLOSED')
