@@ -61,7 +61,7 @@ const tasks = {
     store.close()
   },
 
-  /** GB/s of processor time and thread of each summary. */
+  /** GB/s of each summary: of processor time, divided by the threads. */
   async summariesFmalloc({ file, nbytes, threads, runs }) {
     const { openFmalloc, fmallocOptions } = await import('rfmalloc')
     fmallocOptions({ threads })

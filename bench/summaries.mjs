@@ -1,11 +1,11 @@
-// Summaries of 2^25 doubles and 2^26 logicals in a file, in the cache: GB/s of processor time, beside a plain read of the same bytes
+// Summaries of 2^27 doubles and 2^28 logicals in a file, in the cache: GB/s (of processor time, divided by the threads), beside a plain read of the same bytes
 // (bench/read.c, if there is a C compiler) and numpy over the same mapping (RFMALLOC_BENCH_PYTHON names a Python that has it).
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { inChild, medians } from './measure.mjs'
 
-const NBYTES = 2 ** 28
+const NBYTES = 2 ** 30
 /** Of each figure in a child: the median. */
 const RUNS = 7
 /** What is to be reached, of the plain read. */
@@ -65,7 +65,7 @@ export function summaries({ folder, runs }) {
       }
     })
     for (const name of names) {
-      const peers = [`${r[name].toFixed(1)} GB/s a thread`]
+      const peers = [`${r[name].toFixed(1)} GB/s`]
       if (!Number.isNaN(r.read)) peers.push(`plain read ${r.read.toFixed(1)} GB/s`)
       if (!Number.isNaN(r[`numpy ${name}`]))
         peers.push(
