@@ -503,7 +503,9 @@ fn truth(
                 *part = part.or(Truths::of(ctx.isa, block));
             }
         };
-        let Some(parts) = x.fold(ctx, Builder::truth, Truths::default, feed)? else { return Ok(None) };
+        // Whole numbers are looked at where they are: what is neither 0 nor NA is true.
+        let truth = |p: &mut Builder, a: Reg| if a.bank == Bank::Int { a } else { p.truth(a) };
+        let Some(parts) = x.fold(ctx, truth, Truths::default, feed)? else { return Ok(None) };
         all = parts.into_iter().fold(all, Truths::or);
         // Decided: the operands behind are not looked at, and warn of nothing.
         if if f == Summary::All { all.no } else { all.yes } {
