@@ -1,5 +1,6 @@
 // The measured work, one task per fresh process: node bench/child.mjs TASK '{"file": ...}'. Prints one JSON line.
-import { writeSync } from 'node:fs'
+import { createReadStream, writeSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { median, peakMiB } from './measure.mjs'
 
 const values = Float64Array.from({ length: 8 }, (_, i) => i + 0.5)
@@ -25,6 +26,15 @@ function time(fn) {
   const started = performance.now()
   fn()
   return performance.now() - started
+}
+
+/** A function that gives the seconds of processor time since, of all threads. */
+function processorTime() {
+  const before = process.cpuUsage()
+  return () => {
+    const { user, system } = process.cpuUsage(before)
+    return (user + system) / 1e6
+  }
 }
 
 const textsOf = (n, bytes) => Array.from({ length: n }, (_, i) => `text ${i}`.padEnd(bytes, '.'))
@@ -177,6 +187,56 @@ const tasks = {
     const peak = peakMiB()
     print({ sort, peak, order: timed(() => x.order()), strings: timed(() => texts.order()) })
     store.close()
+  },
+
+  /** Each of the readers of one CSV file: seconds of processor time, and the rows found. */
+  async csvFmalloc({ file, csv, out }) {
+    const { openFmalloc } = await import('rfmalloc')
+    const store = openFmalloc(file, { syncEvery: false })
+    const seconds = processorTime()
+    const { frame, rows } = await store.importCsv(csv, { name: 'rows' })
+    const read = seconds()
+    const peak = peakMiB()
+    const again = processorTime()
+    await frame.exportCsv(out, { replace: true })
+    print({ read, rows, peak, write: again() })
+    store.close()
+  },
+
+  async csvDuckdb({ home, csv }) {
+    const { DuckDBInstance } = createRequire(`${home}/`)('@duckdb/node-api')
+    const db = await (await DuckDBInstance.create(':memory:', { threads: '1' })).connect()
+    const seconds = processorTime()
+    await db.run(`create table t as select * from read_csv('${csv}', nullstr = '')`)
+    const read = seconds()
+    const count = await db.runAndReadAll('select count(*) from t')
+    print({ read, rows: Number(count.getRows()[0][0]), peak: peakMiB() })
+  },
+
+  async csvPolars({ home, csv }) {
+    process.env.POLARS_MAX_THREADS = '1'
+    const pl = createRequire(`${home}/`)('nodejs-polars')
+    const seconds = processorTime()
+    const { height } = pl.readCSV(csv)
+    print({ read: seconds(), rows: height, peak: peakMiB() })
+  },
+
+  async csvParse({ home, csv }) {
+    const { parse } = createRequire(`${home}/`)('csv-parse')
+    const seconds = processorTime()
+    let rows = 0
+    for await (const row of createReadStream(csv).pipe(parse({ columns: true, cast: true })))
+      rows += row ? 1 : 0
+    print({ read: seconds(), rows, peak: peakMiB() })
+  },
+
+  /** A store with n small named vectors. */
+  async lsMake({ file, n }) {
+    const { openFmalloc } = await import('rfmalloc')
+    const store = openFmalloc(file, { syncEvery: false })
+    for (let i = 0; i < n; i++) store.vector('integer', [i, i + 1], { name: `sensor/${i}` })
+    store.close()
+    print({ n })
   },
 
   /** Names n vectors of 8 doubles in a fresh store, from JavaScript. */
@@ -353,7 +413,6 @@ const tasks = {
 
   /** The same with Polars, installed below `home`; its columns have the types that it reads from the file. */
   async framesPolars({ home, parquet }) {
-    const { createRequire } = await import('node:module')
     const pl = createRequire(`${home}/`)('nodejs-polars')
     const flights = pl.readParquet(parquet)
     const measure = condition => {

@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { compact } from './compact.mjs'
 import { create } from './create.mjs'
+import { csv } from './csv.mjs'
 import { frames } from './frames.mjs'
+import { ls } from './ls.mjs'
 import { machine } from './machine.mjs'
 import { matrices } from './matrices.mjs'
 import { native } from './native.mjs'
@@ -32,6 +34,8 @@ const benches = {
   summaries,
   ordering,
   matrices,
+  csv,
+  ls,
 }
 
 const words = process.argv.slice(2)
