@@ -4,7 +4,7 @@
 import type { DataFrame } from '../frame.js'
 import { isFrame } from '../frame.js'
 import { isList } from '../list.js'
-import { listing, type Listed } from '../catalog.js'
+import { eachListed, listing, type Listed } from '../catalog.js'
 import { fail } from '../errors.js'
 import type { Matrix } from '../matrix.js'
 import type { Store } from '../store.js'
@@ -34,27 +34,29 @@ export async function ls(store: Store, given: Given): Promise<number> {
     await writeLines(jsonLines(shown()))
     return EXIT.done
   }
-  await writeLines(lsTable([...shown()]))
+  await writeLines(lsTable(store, all))
   return EXIT.done
 }
 
-/** As {@link table}; of a million objects most begin with the same few columns, which are made once. */
-function* lsTable(objects: readonly Listed[]): IterableIterator<string> {
-  const firsts = new Map<string, readonly string[]>()
-  const keys = objects.map(({ kind, type, length, dim, nbytes }) => {
-    const key = `${kind},${type},${dim === '' ? length : dim},${nbytes}`
-    if (!firsts.has(key)) {
-      firsts.set(key, [kind, type ?? 'damaged', dim === '' ? String(length) : dim, size(nbytes)])
-    }
-    return key
+/** As {@link table}, whose rows are made once for all objects that look alike. */
+function* lsTable(store: Store, all: boolean): IterableIterator<string> {
+  const rows: string[][] = []
+  const [names, alike]: [(string | number)[], number[]] = [[], []]
+  const describe = ({ kind, type, length, dim, nbytes }: Listed): string => {
+    rows.push([kind, type ?? 'damaged', dim === '' ? String(length) : dim, size(nbytes)])
+    return String(rows.length)
+  }
+  const { ids, generations } = eachListed(store, describe, (name, i, row) => {
+    if (name === null && !all) return
+    names.push(name ?? i)
+    alike.push(Number(row))
   })
-  const lines = table(['kind', 'type', 'length', 'size'], [...firsts.values()], [2, 3])
-  yield `${lines.next().value as string}  name`
-  const made = new Map<string, string>()
-  for (const key of firsts.keys()) made.set(key, lines.next().value as string)
-  for (let i = 0; i < objects.length; i++) {
-    const { name, id, generation } = objects[i] as Listed
-    yield `${made.get(keys[i] as string)}  ${name === null ? `#${id}.${generation}` : plain(name)}`
+  const lines = [...table(['kind', 'type', 'length', 'size'], rows, [2, 3])]
+  yield `${lines[0]}  name`
+  for (let k = 0; k < names.length; k++) {
+    const name = names[k] as string | number
+    const shown = typeof name === 'number' ? `#${ids[name]}.${generations[name]}` : plain(name)
+    yield `${lines[alike[k] as number]}  ${shown}`
   }
 }
 
