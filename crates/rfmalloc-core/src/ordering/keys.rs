@@ -1,5 +1,11 @@
 //! Whole numbers that are ordered as elements are: equal elements have equal keys, and what is missing has the greatest.
 
+#![expect(
+    clippy::inline_always,
+    reason = "a kernel's loop is vectorised only where it is inlined into its instruction set's wrapper"
+)]
+
+use crate::kernels::simd::{Isa, Kernel, run};
 use crate::na::NA_INT;
 
 /// The key of NA and NaN among keys of 64 bits.
@@ -41,6 +47,60 @@ pub(super) fn int_of(key: u32) -> i32 {
 #[inline]
 pub(super) fn of_int_wide(x: i32) -> u64 {
     if x == NA_INT { MISSING } else { u64::from(of_int(x)) }
+}
+
+/// What a stretch of numbers has that its keys do not say, or where that comes to stand.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Tally {
+    pub(super) missing: u64,
+    pub(super) below_zero: u64,
+    pub(super) zeros: u64,
+    /// Zeros with a sign.
+    pub(super) signed: u64,
+}
+
+struct OfReals<'k> {
+    x: &'k [f64],
+    keys: &'k mut [u64],
+    tally: Tally,
+}
+
+impl Kernel for OfReals<'_> {
+    type Out = Tally;
+    #[inline(always)]
+    fn run(mut self) -> Tally {
+        let tally = &mut self.tally;
+        for (key, x) in self.keys.iter_mut().zip(self.x) {
+            *key = of_real(*x);
+            tally.missing += u64::from(*key == MISSING);
+            tally.below_zero += u64::from(*key < ZERO);
+            tally.zeros += u64::from(*key == ZERO);
+            tally.signed += u64::from(x.to_bits() == ZERO);
+        }
+        self.tally
+    }
+}
+
+/// The keys of private numbers, and their tally added to another one.
+pub(super) fn of_reals(isa: Isa, x: &[f64], keys: &mut [u64], tally: Tally) -> Tally {
+    run(isa, OfReals { x, keys, tally })
+}
+
+struct ToReals<'k>(&'k mut [u64]);
+
+impl Kernel for ToReals<'_> {
+    type Out = ();
+    #[inline(always)]
+    fn run(self) {
+        for key in self.0 {
+            *key = real_of(*key).to_bits();
+        }
+    }
+}
+
+/// Makes of keys the bits of their numbers.
+pub(super) fn to_reals(isa: Isa, keys: &mut [u64]) {
+    run(isa, ToReals(keys));
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! The keys are written to the result, sorted there, and become elements again. What keys do not say, the signs of zeros and what NA and NaN carry,
 //! is copied from the source afterwards, in the order in which it stands there.
 
-use super::keys::{self, MISSING, ZERO};
+use super::keys::{self, Tally};
 use super::{Limits, partition, quietly};
 use crate::dtype::Dtype;
 use crate::executor::{CHUNK, Context};
@@ -52,16 +52,6 @@ fn ints(ctx: &Context<'_>, limits: Limits, x: Span, len: u64, out: Span) -> Opti
     })
 }
 
-/// What a chunk has of what keys do not say.
-#[derive(Clone, Copy, Default)]
-struct Tally {
-    missing: u64,
-    below_zero: u64,
-    zeros: u64,
-    /// Zeros with a sign.
-    signed: u64,
-}
-
 fn reals(ctx: &Context<'_>, limits: Limits, x: Span, len: u64, out: Span) -> Option<()> {
     let tallies = quietly(ctx, |ctx| {
         ctx.chunks(
@@ -71,13 +61,7 @@ fn reals(ctx: &Context<'_>, limits: Limits, x: Span, len: u64, out: Span) -> Opt
                 let mut tally = Tally::default();
                 each_block(range, |at, n| {
                     x.load(at, &mut block[..n]);
-                    for (key, x) in keys[..n].iter_mut().zip(&block[..n]) {
-                        *key = keys::of_real(*x);
-                        tally.missing += u64::from(*key == MISSING);
-                        tally.below_zero += u64::from(*key < ZERO);
-                        tally.zeros += u64::from(*key == ZERO);
-                        tally.signed += u64::from(x.to_bits() == ZERO);
-                    }
+                    tally = keys::of_reals(ctx.isa, &block[..n], &mut keys[..n], tally);
                     out.store(at, &keys[..n]);
                 });
                 tally
@@ -85,9 +69,7 @@ fn reals(ctx: &Context<'_>, limits: Limits, x: Span, len: u64, out: Span) -> Opt
         )
     })?;
     partition::sort::<u64>(ctx, limits, out, (0, len), &|at, keys| {
-        for key in &mut *keys {
-            *key = keys::real_of(*key).to_bits();
-        }
+        keys::to_reals(ctx.isa, keys);
         out.store(at, keys);
     })?;
     let sum = |part: fn(&Tally) -> u64| tallies.iter().map(part).sum::<u64>();
