@@ -15,6 +15,7 @@ const unsafeRooms = [
   'crates/rfmalloc-core/src/heap.rs',
   'crates/rfmalloc-core/src/platform/',
   'crates/rfmalloc-core/src/kernels/simd.rs',
+  'crates/rfmalloc-core/src/kernels/simd_lanes.rs',
   'crates/rfmalloc-core/src/kernels/simd_product.rs',
   'crates/rfmalloc-core/src/kernels/simd_sort.rs',
   // The doors of C: every function takes pointers.

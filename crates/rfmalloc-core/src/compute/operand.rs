@@ -123,6 +123,11 @@ impl Operand {
         }
     }
 
+    /// Whether its elements lie in memory, `len` of them: nothing is recycled.
+    pub(crate) fn in_place(&self, len: u64) -> bool {
+        matches!(self.source, Source::Span(_)) && self.len == len
+    }
+
     /// The same operand, a single element read now: every block then has the same one.
     pub(crate) fn snapshot(&self) -> Self {
         match (self.source, Bank::of(self.dtype)) {

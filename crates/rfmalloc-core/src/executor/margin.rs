@@ -63,19 +63,27 @@ impl Grid {
         if self.bank == Bank::Complex { 2 } else { 1 }
     }
 
+    /// Whether the doubles are summed as they lie there.
+    pub(super) fn in_place(&self) -> bool {
+        match self.bank {
+            Bank::Int => false,
+            Bank::Complex => !self.remove,
+            _ => true,
+        }
+    }
+
     /// `n` doubles from double number `at` on: in place where they are doubles, else converted.
     pub(super) fn elems<'s>(&self, isa: Isa, at: u64, n: usize, scratch: &'s mut Scratch) -> Elems<'s, f64> {
+        if self.in_place() {
+            return self.x.elems(at, n);
+        }
         let out = &mut scratch.reals[..n];
-        match self.bank {
-            Bank::Int => {
-                let na = na_real();
-                map1(isa, self.x.elems(at, n), out, |x: i32| if x == NA_INT { na } else { f64::from(x) });
-            }
-            Bank::Complex if self.remove => {
-                self.x.load(at, out);
-                spread_missing(out);
-            }
-            _ => return self.x.elems(at, n),
+        if self.bank == Bank::Int {
+            let na = na_real();
+            map1(isa, self.x.elems(at, n), out, |x: i32| if x == NA_INT { na } else { f64::from(x) });
+        } else {
+            self.x.load(at, out);
+            spread_missing(out);
         }
         Elems::from(out)
     }
@@ -159,22 +167,37 @@ fn merge_pieces(grid: &Grid, col: u64, pieces: &[Piece], out: Span) {
 
 /// The sums of the elements of a range: of both parts for complex, else the first counts.
 fn sums(isa: Isa, grid: &Grid, range: std::ops::Range<u64>, scale: f64, scratch: &mut Scratch) -> [Sum; 2] {
+    if grid.bank == Bank::Complex {
+        return complex_sums(isa, grid, range, scale, scratch);
+    }
+    let mut sum = Sum::new();
+    let piece = if grid.in_place() { CHUNK } else { BLOCK as u64 };
+    let (mut at, end) = (range.start, range.end);
+    while at < end {
+        let n = (end - at).min(piece) as usize;
+        sum.add(isa, grid.elems(isa, at, n, scratch), grid.remove, scale);
+        at += n as u64;
+    }
+    [sum, Sum::new()]
+}
+
+fn complex_sums(
+    isa: Isa,
+    grid: &Grid,
+    range: std::ops::Range<u64>,
+    scale: f64,
+    scratch: &mut Scratch,
+) -> [Sum; 2] {
     let mut sums = [Sum::new(), Sum::new()];
-    let parts = grid.parts();
-    let (mut at, end) = (range.start * parts, range.end * parts);
     let mut halves = [[0.0; BLOCK / 2]; 2];
+    let (mut at, end) = (range.start * 2, range.end * 2);
     while at < end {
         let n = (end - at).min(BLOCK as u64) as usize;
-        let block = grid.elems(isa, at, n, scratch);
-        if parts == 1 {
-            sums[0].add(isa, block, grid.remove, scale);
-        } else {
-            for (i, x) in block.iter().enumerate() {
-                halves[i % 2][i / 2] = x;
-            }
-            for (sum, half) in sums.iter_mut().zip(&halves) {
-                sum.add(isa, &half[..n / 2], grid.remove, scale);
-            }
+        for (i, x) in grid.elems(isa, at, n, scratch).iter().enumerate() {
+            halves[i % 2][i / 2] = x;
+        }
+        for (sum, half) in sums.iter_mut().zip(&halves) {
+            sum.add(isa, &half[..n / 2], grid.remove, scale);
         }
         at += n as u64;
     }
@@ -188,12 +211,16 @@ fn column(isa: Isa, grid: &Grid, col: u64, scratch: &mut Scratch, out: Span) {
         return;
     }
     let plain = sums(isa, grid, range.clone(), 1.0, scratch);
-    let left_the_range = plain.iter().any(|sum| !sum.total().hi.is_finite());
-    let (used, scale) =
-        if left_the_range { (sums(isa, grid, range, SCALE, scratch), SCALE) } else { (plain, 1.0) };
-    for (part, sum) in used.iter().take(grid.parts() as usize).enumerate() {
-        let result = grid.finish(sum.odd, sum.total(), scale, sum.count);
-        out.store(col * grid.parts() + part as u64, &[result]);
+    let parts = grid.parts() as usize;
+    let mut totals = plain.map(|sum| sum.total());
+    let (mut used, mut scale) = (plain, 1.0);
+    if totals[..parts].iter().any(|total| !total.hi.is_finite()) {
+        (used, scale) = (sums(isa, grid, range, SCALE, scratch), SCALE);
+        totals = used.map(|sum| sum.total());
+    }
+    for (part, (sum, total)) in used.iter().zip(totals).take(parts).enumerate() {
+        let result = grid.finish(sum.odd, total, scale, sum.count);
+        out.store((col as usize * parts + part) as u64, &[result]);
     }
 }
 

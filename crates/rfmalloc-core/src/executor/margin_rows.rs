@@ -6,8 +6,9 @@ use crate::kernels::C64;
 use crate::kernels::apply::any;
 use crate::kernels::exact::Dd;
 use crate::kernels::simd::{Isa, run};
+use crate::kernels::simd_lanes;
 use crate::kernels::spread::{Spread, WelfordRows};
-use crate::kernels::sum::{AddRows, Odd, SCALE};
+use crate::kernels::sum::{AddColumns, COLUMNS, Odd, SCALE};
 use crate::region::{Elems, Span};
 
 /// Doubles of a band: its accumulators and one column's stretch of it fit the first-level cache.
@@ -34,33 +35,70 @@ struct Patch {
 
 fn band(isa: Isa, grid: &Grid, patch: &Patch, scale: f64, scratch: &mut Scratch) -> Band {
     let n = (patch.rows.end - patch.rows.start) as usize;
-    let height = grid.rows * grid.parts();
     let mut out = Band { first: vec![0.0; n], second: vec![0.0; n], counts: vec![0.0; n], odd: Vec::new() };
     // Odd elements are looked for one by one only where they can be: removed ones, and in a second pass after sums that are not finite.
     let watchful = grid.remove || grid.wanted == Wanted::Variance || scale != 1.0;
-    let mut blanked = [0.0; BAND as usize];
-    let mut add = |out: &mut Band, watchful: bool, scratch: &mut Scratch| {
-        for col in patch.cols.clone() {
-            let mut block = grid.elems(isa, col * height + patch.rows.start, n, scratch);
-            if watchful && any(isa, block, |x: f64| !x.is_finite()) {
-                note_odd(grid, block, &mut blanked[..n], out);
-                block = Elems::from(&blanked[..n]);
-            }
-            if grid.wanted == Wanted::Variance {
-                let Band { first, second, counts, .. } = out;
-                run(isa, WelfordRows { x: block, counts, means: first, squares: second });
-            } else {
-                run(isa, AddRows { x: block, sums: &mut out.first, errors: &mut out.second, scale });
-            }
-        }
-    };
-    add(&mut out, watchful, scratch);
+    add_columns(isa, grid, patch, scale, watchful, scratch, &mut out);
     if !watchful && !out.first.iter().all(|s| s.is_finite()) {
         out.first.fill(0.0);
         out.second.fill(0.0);
-        add(&mut out, true, scratch);
+        add_columns(isa, grid, patch, scale, true, scratch, &mut out);
     }
     out
+}
+
+/// Adds a patch to its band, several columns at a time where they are summed as they lie there. `watchful`: odd elements are noted first.
+fn add_columns(
+    isa: Isa,
+    grid: &Grid,
+    patch: &Patch,
+    scale: f64,
+    watchful: bool,
+    scratch: &mut Scratch,
+    out: &mut Band,
+) {
+    let n = (patch.rows.end - patch.rows.start) as usize;
+    let stride = (grid.rows * grid.parts()) as usize;
+    let at = |col: u64| col * stride as u64 + patch.rows.start;
+    let sums_in_place = grid.wanted != Wanted::Variance && grid.in_place();
+    let mut col = patch.cols.start;
+    while col < patch.cols.end {
+        let count = if sums_in_place { COLUMNS.min((patch.cols.end - col) as usize) } else { 1 };
+        if count > 1 {
+            let x = grid.x.elems(at(col), (count - 1) * stride + n);
+            let odd = |k: usize| any(isa, x.rest(k * stride).first(n), |x: f64| !x.is_finite());
+            if !(watchful && (0..count).any(odd)) {
+                let (sums, errors) = (&mut out.first[..], &mut out.second[..]);
+                simd_lanes::run(isa, AddColumns { x, stride, count, sums, errors, scale });
+                col += count as u64;
+                continue;
+            }
+        }
+        for col in col..col + count as u64 {
+            let x = grid.elems(isa, at(col), n, scratch);
+            add_column(isa, grid, x, scale, watchful, out);
+        }
+        col += count as u64;
+    }
+}
+
+/// Adds one column's stretch.
+fn add_column(isa: Isa, grid: &Grid, x: Elems<'_, f64>, scale: f64, watchful: bool, out: &mut Band) {
+    let mut blanked = [0.0; BAND as usize];
+    let x = if watchful && any(isa, x, |x: f64| !x.is_finite()) {
+        let blanked = &mut blanked[..x.len()];
+        note_odd(grid, x, blanked, out);
+        Elems::from(blanked)
+    } else {
+        x
+    };
+    let Band { first, second, counts, .. } = out;
+    if grid.wanted == Wanted::Variance {
+        run(isa, WelfordRows { x, counts, means: first, squares: second });
+    } else {
+        let (stride, count) = (x.len(), 1);
+        simd_lanes::run(isa, AddColumns { x, stride, count, sums: first, errors: second, scale });
+    }
 }
 
 /// Notes what is odd, by row, and blanks it in a copy; removed elements are counted.

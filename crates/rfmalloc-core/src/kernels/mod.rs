@@ -1,6 +1,6 @@
 //! Work on private blocks of elements: what one block instruction does. No shared memory, no threads, no R types beyond the element.
 //!
-//! - [`simd`]: the one place that chooses an instruction set;
+//! - [`simd`]: the one place that chooses an instruction set; `simd_lanes`: sixteen doubles in its registers, where loops alone are too slow;
 //! - [`missing`]: the one place that says what NA and NaN become;
 //! - `apply`: a function of elements over blocks; `arith`, `compare`, `logic`, `complex`: operators; `math`: functions;
 //! - `exact`: error-free sums and products; `sum`, `prod`, `extremum`, `truth`, `spread`: summaries; `scan`: cumulatives; `truncate`: numbers made integers; `simd_product`: products by a crate; `simd_sort`: keys sorted.
@@ -38,6 +38,8 @@ pub(crate) mod prod;
 pub(crate) mod scan;
 #[allow(unsafe_code)]
 pub(crate) mod simd;
+#[allow(unsafe_code)]
+pub(crate) mod simd_lanes;
 #[allow(unsafe_code)]
 pub(crate) mod simd_product;
 #[allow(unsafe_code)]

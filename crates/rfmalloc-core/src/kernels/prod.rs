@@ -1,5 +1,6 @@
 //! Products: significands multiplied as double-doubles, exponents added apart, so that no running product leaves the range.
 
+use super::BLOCK;
 use super::apply::any;
 use super::complex::ldexp;
 use super::exact::{Dd, quick_two_sum, two_prod};
@@ -128,9 +129,17 @@ impl Product {
         Self { value: Scaled::one(), zero: false, odd: Odd::default(), negative: false }
     }
 
-    /// Multiplies elements in; at most [`super::BLOCK`], so that a lane's significands stay far from the range's end.
+    /// Multiplies elements in.
     pub(crate) fn multiply<'k>(&mut self, isa: Isa, x: impl Into<Elems<'k, f64>>, remove: bool) {
-        let x = x.into();
+        let mut x = x.into();
+        while x.len() > 0 {
+            self.multiply_block(isa, x.first(BLOCK), remove);
+            x = x.rest(BLOCK);
+        }
+    }
+
+    /// At most [`BLOCK`] elements, so that a lane's significands stay far from the range's end.
+    fn multiply_block(&mut self, isa: Isa, x: Elems<'_, f64>, remove: bool) {
         if any(isa, x, |x: f64| !x.is_finite() | (x == 0.0)) {
             for x in x.iter().filter(|&x| !x.is_finite() || x == 0.0) {
                 if x == 0.0 {

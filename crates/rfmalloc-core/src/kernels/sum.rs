@@ -6,11 +6,9 @@
 
 use super::exact::{Dd, two_sum};
 use super::simd::{Isa, Kernel, run};
+use super::simd_lanes::{self, LANES, LaneKernel, Lanes};
 use crate::na::{NA_INT, is_na, na_real};
 use crate::region::Elems;
-
-/// Accumulators side by side: whole vectors on every instruction set, and enough of them to hide an addition's latency.
-pub(crate) const LANES: usize = 16;
 
 /// What a total that left double's range is summed with again: 2^-64, so that no count of elements reaches the range's end.
 pub(crate) const SCALE: f64 = 1.0 / 18_446_744_073_709_551_616.0;
@@ -88,40 +86,55 @@ struct Add<'k> {
     finite: bool,
 }
 
-impl Add<'_> {
+/// The running sums in registers.
+#[derive(Clone, Copy)]
+struct Running<R> {
+    sums: R,
+    errors: R,
+}
+
+impl<R: Copy> Running<R> {
     #[inline(always)]
-    fn add(self, f: impl Fn(f64) -> f64) -> ([f64; LANES], [f64; LANES]) {
-        let (mut sums, mut errors) = (self.sums, self.errors);
-        let mut rest = [0.0; LANES];
-        self.x.lanes::<LANES>(
-            |l, x| {
-                let (s, e) = two_sum(sums[l], f(x));
-                sums[l] = s;
-                errors[l] += e;
-            },
-            |l, x| rest[l] = f(x),
-        );
-        for l in 0..LANES {
-            let (s, e) = two_sum(sums[l], rest[l]);
-            sums[l] = s;
-            errors[l] += e;
-        }
-        (sums, errors)
+    fn plus<L: Lanes<Row = R>>(self, lanes: L, x: R) -> Self {
+        let (sums, errors) = lanes.two_sum(self.sums, x);
+        Self { sums, errors: lanes.add(self.errors, errors) }
     }
 }
 
-impl Kernel for Add<'_> {
+impl Add<'_> {
+    /// What is added of a row: what is not finite left out, the rest scaled.
+    #[inline(always)]
+    fn chosen<L: Lanes>(&self, lanes: L, x: L::Row) -> L::Row {
+        let mut row = [0.0; LANES];
+        lanes.unpack(x, &mut row);
+        for x in &mut row {
+            *x = if self.finite & !x.is_finite() { 0.0 } else { *x * self.scale };
+        }
+        lanes.pack(&row)
+    }
+}
+
+impl LaneKernel for Add<'_> {
     type Out = ([f64; LANES], [f64; LANES]);
     #[inline(always)]
-    fn run(self) -> Self::Out {
-        let scale = self.scale;
-        if self.finite {
-            self.add(|x| if x.is_finite() { x * scale } else { 0.0 })
-        } else if scale == 1.0 {
-            self.add(|x| x)
+    fn run<L: Lanes>(self, lanes: L) -> Self::Out {
+        let mut running = Running { sums: lanes.pack(&self.sums), errors: lanes.pack(&self.errors) };
+        let x = self.x;
+        let whole = x.len() / LANES * LANES;
+        if self.finite || self.scale != 1.0 {
+            for at in (0..whole).step_by(LANES) {
+                running = running.plus(lanes, self.chosen(lanes, lanes.walk(x, at)));
+            }
         } else {
-            self.add(|x| x * scale)
+            for at in (0..whole).step_by(LANES) {
+                running = running.plus(lanes, lanes.walk(x, at));
+            }
         }
+        running = running.plus(lanes, self.chosen(lanes, lanes.rest(x)));
+        let mut out = ([0.0; LANES], [0.0; LANES]);
+        lanes.unpack(running.sums, &mut out.0);
+        lanes.unpack(running.errors, &mut out.1);
+        out
     }
 }
 
@@ -136,7 +149,7 @@ impl Sum {
         let x = x.into();
         self.count += x.len() as u64;
         let add = |finite| Add { x, sums: self.sums, errors: self.errors, scale, finite };
-        let (mut sums, mut errors) = run(isa, add(false));
+        let (mut sums, mut errors) = simd_lanes::run(isa, add(false));
         // Any element that is not finite leaves its lane not finite; so does overflow.
         if !sums.iter().all(|s| s.is_finite()) {
             let mut met = false;
@@ -149,7 +162,7 @@ impl Sum {
                 }
             }
             if met {
-                (sums, errors) = run(isa, add(true));
+                (sums, errors) = simd_lanes::run(isa, add(true));
             }
         }
         (self.sums, self.errors) = (sums, errors);
@@ -218,22 +231,64 @@ impl IntSum {
     }
 }
 
-/// Adds one element, times `scale`, to each row's sum: the lanes are rows.
-pub(crate) struct AddRows<'k> {
+/// Columns that [`AddColumns`] takes at a time: each row's sum then goes through the cache once for all of them.
+pub(crate) const COLUMNS: usize = 8;
+
+/// Adds columns, times `scale`, to their rows' sums, element by element in the order of the columns: the lanes are rows.
+pub(crate) struct AddColumns<'k> {
+    /// From the first column's first element to the last one's last.
     pub(crate) x: Elems<'k, f64>,
+    /// Elements from a column's first to the next one's.
+    pub(crate) stride: usize,
+    pub(crate) count: usize,
+    /// As many as rows.
     pub(crate) sums: &'k mut [f64],
+    /// As many as rows.
     pub(crate) errors: &'k mut [f64],
     pub(crate) scale: f64,
 }
 
-impl Kernel for AddRows<'_> {
+impl AddColumns<'_> {
+    #[inline(always)]
+    fn rows<L: Lanes>(&mut self, lanes: L, scaled: bool) {
+        let scale = lanes.splat(self.scale);
+        // What is read next: the same rows of as many columns on.
+        let next = self.stride * self.count;
+        let (sums, _) = self.sums.as_chunks_mut::<LANES>();
+        let (errors, _) = self.errors.as_chunks_mut::<LANES>();
+        for (i, (sums, errors)) in sums.iter_mut().zip(errors).enumerate() {
+            let mut running = Running { sums: lanes.pack(sums), errors: lanes.pack(errors) };
+            for column in 0..self.count {
+                let at = column * self.stride + i * LANES;
+                self.x.ask_for(at + next);
+                self.x.ask_for(at + next + LANES / 2);
+                let x = lanes.read(self.x, at);
+                running = running.plus(lanes, if scaled { lanes.mul(x, scale) } else { x });
+            }
+            lanes.unpack(running.sums, sums);
+            lanes.unpack(running.errors, errors);
+        }
+    }
+}
+
+impl LaneKernel for AddColumns<'_> {
     type Out = ();
     #[inline(always)]
-    fn run(self) {
-        let scale = self.scale;
-        self.x.update(self.sums, self.errors, |x, s, e| {
-            let (sum, error) = two_sum(s, x * scale);
-            (sum, e + error)
-        });
+    fn run<L: Lanes>(mut self, lanes: L) {
+        if self.scale == 1.0 {
+            self.rows(lanes, false);
+        } else {
+            self.rows(lanes, true);
+        }
+        // The last rows, which fill no row of lanes.
+        let n = self.sums.len().min(self.errors.len());
+        for i in n / LANES * LANES..n {
+            for column in 0..self.count {
+                let x = self.x.get(column * self.stride + i) * self.scale;
+                let (sum, error) = two_sum(self.sums[i], x);
+                self.sums[i] = sum;
+                self.errors[i] += error;
+            }
+        }
     }
 }

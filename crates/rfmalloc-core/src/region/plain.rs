@@ -121,6 +121,19 @@ impl<T: Plain> Elems<'_, T> {
         self.at(i)
     }
 
+    /// Asks the processor to bring element `i` near, which need not exist: a hint that reads nothing.
+    #[inline(always)]
+    pub(crate) fn ask_for(self, i: usize) {
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        // SAFETY: a prefetch of any address does nothing that a program can see; SSE belongs to x86-64.
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_T0>(self.ptr.wrapping_add(i).cast());
+        }
+        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+        let _ = i;
+    }
+
     /// Those from element `i` on.
     pub(crate) fn rest(self, i: usize) -> Self {
         let i = i.min(self.len);
@@ -165,15 +178,6 @@ impl<T: Plain> Elems<'_, T> {
         let n = self.len.min(out.len()).min(other.len);
         for (i, o) in out[..n].iter_mut().enumerate() {
             *o = f(self.at(i), other.at(i));
-        }
-    }
-
-    /// `(a[i], b[i]) = f(self[i], a[i], b[i])`, as far as all go.
-    #[inline(always)]
-    pub(crate) fn update<A: Copy, B: Copy>(self, a: &mut [A], b: &mut [B], f: impl Fn(T, A, B) -> (A, B)) {
-        let n = self.len.min(a.len()).min(b.len());
-        for (i, (a, b)) in a[..n].iter_mut().zip(&mut b[..n]).enumerate() {
-            (*a, *b) = f(self.at(i), *a, *b);
         }
     }
 
