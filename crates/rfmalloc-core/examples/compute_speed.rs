@@ -12,19 +12,31 @@ use std::hint::black_box;
 
 const RUNS: usize = 9;
 
+/// Words that begin at a page, as a store's large payloads do.
 struct Memory {
-    words: Vec<u64>,
+    room: Vec<u64>,
+    first: usize,
+    len: usize,
 }
 
 impl Memory {
     fn new(n: usize, f: impl Fn(usize) -> f64) -> Self {
-        Self { words: (0..n).map(|i| f(i).to_bits()).collect() }
+        let mut room = vec![0; n + 512];
+        let first = room.as_ptr().align_offset(4096).min(512);
+        for (i, word) in room[first..first + n].iter_mut().enumerate() {
+            *word = f(i).to_bits();
+        }
+        Self { room, first, len: n }
+    }
+
+    fn words(&mut self) -> &mut [u64] {
+        &mut self.room[self.first..self.first + self.len]
     }
 
     fn raw(&mut self) -> RawBytes {
-        let nbytes = self.words.len() as u64 * 8;
+        let words = self.words();
         // SAFETY: the vector outlives every use, and nothing else touches it while an operation runs.
-        unsafe { RawBytes::new(self.words.as_mut_ptr().cast(), nbytes) }
+        unsafe { RawBytes::new(words.as_mut_ptr().cast(), words.len() as u64 * 8) }
     }
 }
 
@@ -99,8 +111,8 @@ fn main() {
     for threads in [1, default_threads()] {
         let ctx = Context { threads, ..Context::default() };
         println!("{n} doubles, {threads} threads, {}", ctx.isa);
-        let read = read(&mut a.words, threads);
-        let copy = copy(&mut a.words, &mut out.words, threads);
+        let read = read(a.words(), threads);
+        let copy = copy(a.words(), out.words(), threads);
         report("read", read, nbytes, read);
         report("copy", copy, 2.0 * nbytes, copy);
         let measure = |what: &str, nbytes: f64, peer: f64, f: &mut dyn FnMut()| {

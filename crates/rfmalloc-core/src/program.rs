@@ -171,7 +171,9 @@ impl Builder {
             let placed = |reg: Reg| Reg { bank: reg.bank, idx: place[reg.idx] };
             insts.push(Inst { op: inst.op, dst: placed(inst.dst), a: placed(inst.a), b: placed(inst.b) });
             let once = if inst.a == inst.b { &[inst.a][..] } else { &[inst.a, inst.b][..] };
-            for reg in once.iter().filter(|reg| last_use[reg.idx] == at && reg.idx != at) {
+            // A load keeps its register: the memory it stands for costs none, and a constant is filled in once.
+            let computed = |reg: &Reg| !matches!(self.insts[reg.idx].op, Op::Load(_));
+            for reg in once.iter().filter(|reg| last_use[reg.idx] == at && reg.idx != at && computed(reg)) {
                 free[reg.bank as usize].push(place[reg.idx]);
             }
         }

@@ -1,19 +1,24 @@
 //! Programs whose result is stored, element by element.
 
 use super::Context;
-use super::machine::{Machine, OwnBlock};
+use super::machine::Machine;
 use crate::compute::operand::Operand;
 use crate::convert::Warnings;
 use crate::kernels::BLOCK;
-use crate::program::Program;
-use crate::region::{Plain, Span, fence_streams};
+use crate::program::{Op, Program};
+use crate::region::{Span, fence_streams};
+
+/// Elements of a block of a program that leaves results of one instruction to the next: all of them stay in the first-level cache, and memory
+/// is read and written in turns close enough to overlap. Blocks four times as long take twice as long.
+const SHORT_BLOCK: usize = 512;
+
+fn block_of(program: &Program, len: u64) -> u64 {
+    let computed = program.insts.iter().filter(|inst| !matches!(inst.op, Op::Load(_))).count();
+    len.min(if computed > 1 { SHORT_BLOCK } else { BLOCK } as u64)
+}
 
 /// Results from this size on are stored past the caches: they would push out what is still needed, and be read from memory anyway.
 const STREAM_NBYTES: u64 = 8 << 20;
-
-fn put<T: Plain>(out: Span, at: u64, block: &[T], stream: bool) {
-    if stream { out.stream(at, block) } else { out.store(at, block) }
-}
 
 /// Runs the program over `len` elements into `out`. None if it was cancelled; what was stored by then stays.
 ///
@@ -26,19 +31,15 @@ pub(crate) fn run(
     out: Span,
 ) -> Option<Warnings> {
     let stream = out.nbytes() >= STREAM_NBYTES;
+    let block = block_of(program, len);
     let parts = ctx.chunks(
         len,
-        || Machine::new(ctx.isa, program, operands, len),
+        || Machine::new(ctx.isa, program, operands, block),
         |machine, range| {
             let mut at = range.start;
             while at < range.end {
-                let n = (range.end - at).min(BLOCK as u64) as usize;
-                match machine.run_owned(at, n) {
-                    OwnBlock::Int(block) => put(out, at, block, stream),
-                    OwnBlock::Real(block) => put(out, at, block, stream),
-                    OwnBlock::Complex(block) => put(out, at, block, stream),
-                    OwnBlock::Raw(block) => put(out, at, block, stream),
-                }
+                let n = (range.end - at).min(block) as usize;
+                machine.run_into(at, n, out, stream);
                 at += n as u64;
             }
             if stream {

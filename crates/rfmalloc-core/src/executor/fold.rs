@@ -27,7 +27,7 @@ pub(crate) fn run<P: Send>(
     let fed = fed(program, operands, len);
     let parts = ctx.chunks(
         len,
-        || Machine::new(ctx.isa, program, operands, len),
+        || Machine::new(ctx.isa, program, operands, len.min(BLOCK as u64)),
         |machine, range| {
             let mut part = start();
             let mut at = range.start;

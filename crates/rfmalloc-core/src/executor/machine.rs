@@ -5,40 +5,75 @@
 
 use crate::compute::operand::{Operand, Scalar, Source};
 use crate::convert::Warnings;
-use crate::kernels::apply::map1;
+use crate::kernels::apply::{Out, map1};
 use crate::kernels::simd::Isa;
-use crate::kernels::{BLOCK, C64, arith, compare, complex, logic, math, missing};
+use crate::kernels::{C64, arith, compare, complex, logic, math, missing};
 use crate::na::{NA_INT, na_real};
 use crate::program::{Bank, Inst, Op, Program, Reg};
-use crate::region::{Elems, Plain, Span};
-use std::mem::take;
+use crate::region::{Elems, Plain, Span, Stretch};
+use std::mem::replace;
+
+/// A block of private memory that begins a cache line: vectors that straddle lines cost up to a third of the speed.
+struct Own<T> {
+    room: Box<[T]>,
+    first: usize,
+}
+
+impl<T: Plain> Own<T> {
+    fn new(block: usize) -> Self {
+        let room = vec![T::default(); block + LINE / size_of::<T>()].into_boxed_slice();
+        let first = room.as_ptr().align_offset(LINE).min(LINE / size_of::<T>());
+        Self { room, first }
+    }
+
+    fn is_there(&self) -> bool {
+        !self.room.is_empty()
+    }
+
+    /// The first `n` elements.
+    fn first(&self, n: usize) -> &[T] {
+        &self.room[self.first..self.first + n]
+    }
+
+    /// The first `n` elements, to be written.
+    fn first_mut(&mut self, n: usize) -> &mut [T] {
+        &mut self.room[self.first..self.first + n]
+    }
+}
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
 
 /// The registers of one bank: blocks of private memory, each made at its first use, or stretches of shared memory that are read in place.
 struct Registers<T: Plain> {
-    own: Vec<Box<[T]>>,
+    own: Vec<Own<T>>,
     shared: Vec<Option<Elems<'static, T>>>,
+    /// The one value that fills a register's private memory, if one does.
+    constant: Vec<Option<T>>,
     /// Elements of a block.
     block: usize,
 }
 
 impl<T: Plain> Registers<T> {
     fn new(count: usize, block: usize) -> Self {
-        Self { own: (0..count).map(|_| Box::default()).collect(), shared: vec![None; count], block }
+        let own = (0..count).map(|_| Own { room: Box::default(), first: 0 }).collect();
+        Self { own, shared: vec![None; count], constant: vec![None; count], block }
     }
 
     /// What a register holds.
     fn get(&self, idx: usize, n: usize) -> Elems<'_, T> {
         match self.shared[idx] {
             Some(elems) => elems.first(n),
-            None => Elems::from(&self.own[idx][..n]),
+            None => Elems::from(self.own[idx].first(n)),
         }
     }
 
     /// A register's private memory, to be written; lifted out, so that others can be read meanwhile.
-    fn lift(&mut self, idx: usize) -> Box<[T]> {
+    fn lift(&mut self, idx: usize) -> Own<T> {
         self.shared[idx] = None;
-        let own = take(&mut self.own[idx]);
-        if own.is_empty() { vec![T::default(); self.block].into_boxed_slice() } else { own }
+        self.constant[idx] = None;
+        let own = replace(&mut self.own[idx], Own { room: Box::default(), first: 0 });
+        if own.is_there() { own } else { Own::new(self.block) }
     }
 
     /// Fills a register with `n` elements from element `start` of a vector repeated for ever.
@@ -48,25 +83,30 @@ impl<T: Plain> Registers<T> {
             self.shared[idx] = Some(span.elems(at, n));
         } else {
             let mut own = self.lift(idx);
-            load_recycled(span, len, start, &mut own[..n]);
+            load_recycled(span, len, start, own.first_mut(n));
             self.own[idx] = own;
         }
     }
 
-    fn fill(&mut self, idx: usize, n: usize, value: T) {
-        let mut own = self.lift(idx);
-        own[..n].fill(value);
-        self.own[idx] = own;
+    /// Fills a register's whole block with one value, unless it is full of it.
+    fn fill(&mut self, idx: usize, value: T) {
+        if self.constant[idx] != Some(value) {
+            let mut own = self.lift(idx);
+            own.first_mut(self.block).fill(value);
+            self.own[idx] = own;
+            self.constant[idx] = Some(value);
+        }
+        self.shared[idx] = None;
     }
 
     /// What a register holds, in private memory.
     fn owned(&mut self, idx: usize, n: usize) -> &[T] {
         if let Some(elems) = self.shared[idx] {
             let mut own = self.lift(idx);
-            elems.copy_to(&mut own[..n]);
+            elems.copy_to(own.first_mut(n));
             self.own[idx] = own;
         }
-        &self.own[idx][..n]
+        self.own[idx].first(n)
     }
 }
 
@@ -90,12 +130,20 @@ pub(crate) enum Block<'m> {
     Complex(Elems<'m, C64>),
 }
 
-/// A result block in private memory.
-pub(crate) enum OwnBlock<'m> {
-    Int(&'m [i32]),
-    Real(&'m [f64]),
-    Complex(&'m [C64]),
-    Raw(&'m [u8]),
+/// Where a result block goes: as many elements of shared memory.
+#[derive(Clone, Copy)]
+struct Target {
+    out: Span,
+    start: u64,
+    n: usize,
+    /// Past the caches.
+    stream: bool,
+}
+
+impl Target {
+    fn stretch<'t, T: Plain>(self) -> Stretch<'t, T> {
+        self.out.stretch(self.start, self.n, self.stream)
+    }
 }
 
 /// Elements `[start, start + out.len())` of a vector of `len` elements repeated for ever.
@@ -115,10 +163,10 @@ fn load_recycled<T: Plain>(span: Span, len: u64, start: u64, out: &mut [T]) {
 }
 
 impl<'p> Machine<'p> {
-    /// Registers for a program over `len` elements.
-    pub(crate) fn new(isa: Isa, program: &'p Program, operands: &'p [Operand], len: u64) -> Self {
+    /// Registers for a program over blocks of so many elements.
+    pub(crate) fn new(isa: Isa, program: &'p Program, operands: &'p [Operand], block: u64) -> Self {
         let [ints, reals, complexes, raws] = program.registers;
-        let block = len.min(BLOCK as u64) as usize;
+        let block = block as usize;
         Self {
             program,
             operands,
@@ -131,17 +179,13 @@ impl<'p> Machine<'p> {
         }
     }
 
-    fn compute(&mut self, start: u64, n: usize) -> Reg {
-        let program = self.program;
-        for inst in &program.insts {
-            self.step(inst, start, n);
-        }
-        program.result
-    }
-
     /// Computes the block of `n` elements that begins at element `start`.
     pub(crate) fn run(&mut self, start: u64, n: usize) -> Block<'_> {
-        let Reg { bank, idx } = self.compute(start, n);
+        let program = self.program;
+        for inst in &program.insts {
+            self.step(inst, start, n, None);
+        }
+        let Reg { bank, idx } = program.result;
         match bank {
             Bank::Int => Block::Int(self.ints.get(idx, n)),
             Bank::Real => Block::Real(self.reals.get(idx, n)),
@@ -150,18 +194,27 @@ impl<'p> Machine<'p> {
         }
     }
 
-    /// As `run`, the result in private memory.
-    pub(crate) fn run_owned(&mut self, start: u64, n: usize) -> OwnBlock<'_> {
-        let Reg { bank, idx } = self.compute(start, n);
-        match bank {
-            Bank::Int => OwnBlock::Int(self.ints.owned(idx, n)),
-            Bank::Real => OwnBlock::Real(self.reals.owned(idx, n)),
-            Bank::Complex => OwnBlock::Complex(self.complexes.owned(idx, n)),
-            Bank::Raw => OwnBlock::Raw(self.raws.owned(idx, n)),
+    /// Computes that block and stores it at the same place of `out`: the last instruction stores what it computes.
+    pub(crate) fn run_into(&mut self, start: u64, n: usize, out: Span, stream: bool) {
+        let target = Target { out, start, n, stream };
+        let program = self.program;
+        let Some((last, before)) = program.insts.split_last() else { return };
+        for inst in before {
+            self.step(inst, start, n, None);
+        }
+        self.step(last, start, n, Some(target));
+        if let Op::Load(_) = last.op {
+            let Reg { bank, idx } = program.result;
+            match bank {
+                Bank::Int => target.stretch().put(0, self.ints.owned(idx, n)),
+                Bank::Real => target.stretch().put(0, self.reals.owned(idx, n)),
+                Bank::Complex => target.stretch().put(0, self.complexes.owned(idx, n)),
+                Bank::Raw => target.stretch().put(0, self.raws.owned(idx, n)),
+            }
         }
     }
 
-    fn step(&mut self, inst: &Inst, start: u64, n: usize) {
+    fn step(&mut self, inst: &Inst, start: u64, n: usize, to: Option<Target>) {
         if let Op::Load(idx) = inst.op {
             self.load(idx, inst.dst, start, n);
             return;
@@ -170,29 +223,31 @@ impl<'p> Machine<'p> {
         let dst = inst.dst.idx;
         match inst.dst.bank {
             Bank::Int => {
-                let mut out = self.ints.lift(dst);
-                self.int_step(inst, n, &mut out[..n]);
-                self.ints.own[dst] = out;
+                let mut own = self.ints.lift(dst);
+                self.int_step(inst, n, Out::through(own.first_mut(n), to.map(Target::stretch)));
+                self.ints.own[dst] = own;
             }
             Bank::Real => {
-                let mut out = self.reals.lift(dst);
-                self.real_step(inst, n, &mut out[..n]);
-                self.reals.own[dst] = out;
+                let mut own = self.reals.lift(dst);
+                self.real_step(inst, n, Out::through(own.first_mut(n), to.map(Target::stretch)));
+                self.reals.own[dst] = own;
             }
             Bank::Complex => {
-                let mut out = self.complexes.lift(dst);
-                self.complex_step(inst, n, &mut out[..n]);
-                self.complexes.own[dst] = out;
+                let mut own = self.complexes.lift(dst);
+                let out = Out::through(own.first_mut(n), to.map(Target::stretch));
+                out.whole(|out| self.complex_step(inst, n, out));
+                self.complexes.own[dst] = own;
             }
             Bank::Raw => {
-                let mut out = self.raws.lift(dst);
+                let mut own = self.raws.lift(dst);
+                let out = Out::through(own.first_mut(n), to.map(Target::stretch));
                 let (a, b) = (self.raws.get(inst.a.idx, n), self.raws.get(inst.b.idx, n));
                 match inst.op {
-                    Op::Logic(op) => logic::bitwise(self.isa, op, a, b, &mut out[..n]),
-                    Op::Not => logic::bitwise_not(self.isa, a, &mut out[..n]),
+                    Op::Logic(op) => logic::bitwise(self.isa, op, a, b, out),
+                    Op::Not => logic::bitwise_not(self.isa, a, out),
                     op => unreachable!("{op:?} gives no raw"),
                 }
-                self.raws.own[dst] = out;
+                self.raws.own[dst] = own;
             }
         }
     }
@@ -201,10 +256,10 @@ impl<'p> Machine<'p> {
         let operand = &self.operands[idx];
         let len = operand.len;
         match (operand.source, dst.bank) {
-            (Source::Scalar(Scalar::Int(x)), Bank::Int) => self.ints.fill(dst.idx, n, x),
-            (Source::Scalar(Scalar::Real(x)), Bank::Real) => self.reals.fill(dst.idx, n, x),
-            (Source::Scalar(Scalar::Complex(x)), Bank::Complex) => self.complexes.fill(dst.idx, n, x),
-            (Source::Scalar(Scalar::Raw(x)), Bank::Raw) => self.raws.fill(dst.idx, n, x),
+            (Source::Scalar(Scalar::Int(x)), Bank::Int) => self.ints.fill(dst.idx, x),
+            (Source::Scalar(Scalar::Real(x)), Bank::Real) => self.reals.fill(dst.idx, x),
+            (Source::Scalar(Scalar::Complex(x)), Bank::Complex) => self.complexes.fill(dst.idx, x),
+            (Source::Scalar(Scalar::Raw(x)), Bank::Raw) => self.raws.fill(dst.idx, x),
             (Source::Span(span), Bank::Int) => self.ints.load(dst.idx, span, len, start, n),
             (Source::Span(span), Bank::Real) => self.reals.load(dst.idx, span, len, start, n),
             (Source::Span(span), Bank::Complex) => self.complexes.load(dst.idx, span, len, start, n),
@@ -213,7 +268,7 @@ impl<'p> Machine<'p> {
         }
     }
 
-    fn int_step(&mut self, inst: &Inst, n: usize, out: &mut [i32]) {
+    fn int_step(&mut self, inst: &Inst, n: usize, out: Out<'_, i32>) {
         let (isa, a, b) = (self.isa, inst.a.idx, inst.b.idx);
         match (inst.op, inst.a.bank) {
             (Op::Promote, Bank::Raw) => map1(isa, self.raws.get(a, n), out, i32::from),
@@ -250,7 +305,7 @@ impl<'p> Machine<'p> {
         }
     }
 
-    fn real_step(&mut self, inst: &Inst, n: usize, out: &mut [f64]) {
+    fn real_step(&mut self, inst: &Inst, n: usize, out: Out<'_, f64>) {
         let (isa, a, b) = (self.isa, inst.a.idx, inst.b.idx);
         match (inst.op, inst.a.bank) {
             (Op::Promote, Bank::Int) => {
@@ -262,7 +317,7 @@ impl<'p> Machine<'p> {
             }
             (Op::Negate, Bank::Real) => arith::negate_real(isa, self.reals.get(a, n), out),
             (Op::Math(f), Bank::Real) => self.warnings |= math::real(isa, f, self.reals.get(a, n), out),
-            (Op::Math(_), Bank::Complex) => math::modulus(self.complexes.get(a, n), out),
+            (Op::Math(_), Bank::Complex) => out.whole(|out| math::modulus(self.complexes.get(a, n), out)),
             (Op::Math2(f), Bank::Real) => {
                 self.warnings |= math::real2(isa, f, self.reals.get(a, n), self.reals.get(b, n), out);
             }
@@ -273,10 +328,10 @@ impl<'p> Machine<'p> {
     fn complex_step(&mut self, inst: &Inst, n: usize, out: &mut [C64]) {
         let (isa, a, b) = (self.isa, inst.a.idx, inst.b.idx);
         match (inst.op, inst.a.bank) {
-            (Op::Promote, Bank::Int) => map1(isa, self.ints.get(a, n), out, |x: i32| {
+            (Op::Promote, Bank::Int) => map1(isa, self.ints.get(a, n), Out::from(out), |x: i32| {
                 if x == NA_INT { [na_real(), 0.0] } else { [f64::from(x), 0.0] }
             }),
-            (Op::Promote, Bank::Real) => map1(isa, self.reals.get(a, n), out, |x: f64| [x, 0.0]),
+            (Op::Promote, Bank::Real) => map1(isa, self.reals.get(a, n), Out::from(out), |x: f64| [x, 0.0]),
             (Op::Arith(op), Bank::Complex) => {
                 complex::arith(isa, op, self.complexes.get(a, n), self.complexes.get(b, n), out);
             }

@@ -5,7 +5,7 @@
 
 use super::{CHUNK, Context};
 use crate::kernels::BLOCK;
-use crate::kernels::apply::map1;
+use crate::kernels::apply::{Out, map1};
 use crate::kernels::exact::Dd;
 use crate::kernels::simd::{Isa, run};
 use crate::kernels::spread::{Spread, Squares};
@@ -80,7 +80,12 @@ impl Grid {
         let out = &mut scratch.reals[..n];
         if self.bank == Bank::Int {
             let na = na_real();
-            map1(isa, self.x.elems(at, n), out, |x: i32| if x == NA_INT { na } else { f64::from(x) });
+            map1(
+                isa,
+                self.x.elems(at, n),
+                Out::from(&mut *out),
+                |x: i32| if x == NA_INT { na } else { f64::from(x) },
+            );
         } else {
             self.x.load(at, out);
             spread_missing(out);

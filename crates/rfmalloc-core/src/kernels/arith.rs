@@ -1,7 +1,7 @@
 //! R's arithmetic on blocks of doubles and of integers (behaviours 8.2–8.9).
 
-use super::apply::{any, any_nan, map1, map2};
-use super::missing::repair2;
+use super::apply::{Out, map1, map1_mended, map2, map2_mended};
+use super::missing::{nan_of, repair2};
 use super::simd::Isa;
 use crate::convert::Warnings;
 use crate::na::{NA_INT, is_na};
@@ -27,18 +27,9 @@ pub enum Arith {
 }
 
 /// Doubles. NaN of two numbers is no warning: R gives none for operators.
-pub(crate) fn real(isa: Isa, op: Arith, a: Elems<'_, f64>, b: Elems<'_, f64>, out: &mut [f64]) {
-    match op {
-        Arith::Add => map2(isa, a, b, out, |x, y| x + y),
-        Arith::Sub => map2(isa, a, b, out, |x, y| x - y),
-        Arith::Mul => map2(isa, a, b, out, |x, y| x * y),
-        Arith::Div => map2(isa, a, b, out, |x, y| x / y),
-        Arith::Mod => map2(isa, a, b, out, modulo),
-        Arith::IntDiv => map2(isa, a, b, out, int_div),
-        Arith::Pow if b.iter().all(|y| y == 2.0) => map1(isa, a, out, |x| x * x),
-        Arith::Pow => map2(isa, a, b, out, pow),
-    }
-    if any_nan(isa, out) {
+pub(crate) fn real(isa: Isa, op: Arith, a: Elems<'_, f64>, b: Elems<'_, f64>, out: Out<'_, f64>) {
+    let mend = |at: usize, out: &mut [f64]| {
+        let (a, b) = (a.rest(at), b.rest(at));
         let _ = repair2(a, b, out);
         if op == Arith::Mod {
             // A remainder by zero is NaN before anybody asks what of.
@@ -46,6 +37,17 @@ pub(crate) fn real(isa: Isa, op: Arith, a: Elems<'_, f64>, b: Elems<'_, f64>, ou
                 *o = f64::NAN;
             }
         }
+    };
+    let nan = f64::is_nan;
+    match op {
+        Arith::Add => map2_mended(isa, a, b, out, |x, y| x + y, nan, mend),
+        Arith::Sub => map2_mended(isa, a, b, out, |x, y| x - y, nan, mend),
+        Arith::Mul => map2_mended(isa, a, b, out, |x, y| x * y, nan, mend),
+        Arith::Div => map2_mended(isa, a, b, out, |x, y| x / y, nan, mend),
+        Arith::Mod => map2_mended(isa, a, b, out, modulo, nan, mend),
+        Arith::IntDiv => map2_mended(isa, a, b, out, int_div, nan, mend),
+        Arith::Pow if b.iter().all(|y| y == 2.0) => map1_mended(isa, a, out, |x| x * x, nan, mend),
+        Arith::Pow => map2_mended(isa, a, b, out, pow, nan, mend),
     }
 }
 
@@ -121,26 +123,23 @@ fn wide(
     isa: Isa,
     a: Elems<'_, i32>,
     b: Elems<'_, i32>,
-    out: &mut [i32],
+    out: Out<'_, i32>,
     f: impl Fn(i64, i64) -> i64 + Copy,
 ) -> Warnings {
-    map2(isa, a, b, out, |x, y| {
+    let mut warnings = Warnings::default();
+    let result = |x, y| {
         let r = f(i64::from(x), i64::from(y));
         let fits = (r <= i64::from(i32::MAX)) & (r >= -i64::from(i32::MAX));
         let known = (x != NA_INT) & (y != NA_INT);
         if fits & known { r as i32 } else { NA_INT }
-    });
-    let mut warnings = Warnings::default();
-    if any(isa, &*out, |r| r == NA_INT) {
-        let lost = out
-            .iter()
-            .zip(a.iter())
-            .zip(b.iter())
-            .any(|((&r, x), y)| r == NA_INT && x != NA_INT && y != NA_INT);
-        if lost {
+    };
+    let note_lost = |at: usize, out: &mut [i32]| {
+        let operands = a.rest(at).iter().zip(b.rest(at).iter());
+        if out.iter().zip(operands).any(|(&r, (x, y))| r == NA_INT && x != NA_INT && y != NA_INT) {
             warnings |= Warnings::INTEGER_OVERFLOW;
         }
-    }
+    };
+    map2_mended(isa, a, b, out, result, |r| r == NA_INT, note_lost);
     warnings
 }
 
@@ -150,7 +149,7 @@ pub(crate) fn integer(
     op: Arith,
     a: Elems<'_, i32>,
     b: Elems<'_, i32>,
-    out: &mut [i32],
+    out: Out<'_, i32>,
 ) -> Warnings {
     match op {
         Arith::Add => return wide(isa, a, b, out, |x, y| x + y),
@@ -171,16 +170,16 @@ pub(crate) fn integer(
 }
 
 /// Changes of sign.
-pub(crate) fn negate_real(isa: Isa, a: Elems<'_, f64>, out: &mut [f64]) {
-    map1(isa, a, out, |x: f64| if x.is_nan() { x } else { -x });
-    if any_nan(isa, out) {
+pub(crate) fn negate_real(isa: Isa, a: Elems<'_, f64>, out: Out<'_, f64>) {
+    let mend = |_: usize, out: &mut [f64]| {
         for x in out.iter_mut().filter(|x| x.is_nan()) {
-            *x = super::missing::nan_of(is_na(*x));
+            *x = nan_of(is_na(*x));
         }
-    }
+    };
+    map1_mended(isa, a, out, |x: f64| if x.is_nan() { x } else { -x }, f64::is_nan, mend);
 }
 
 /// Changes of sign; NA stays.
-pub(crate) fn negate_integer(isa: Isa, a: Elems<'_, i32>, out: &mut [i32]) {
+pub(crate) fn negate_integer(isa: Isa, a: Elems<'_, i32>, out: Out<'_, i32>) {
     map1(isa, a, out, |x: i32| x.wrapping_neg());
 }

@@ -1,7 +1,7 @@
 //! Comparisons of blocks: 0, 1 or NA (behaviour 8.10).
 
 use super::C64;
-use super::apply::map2;
+use super::apply::{Out, map2};
 use super::missing::is_nan_complex;
 use super::simd::Isa;
 use crate::na::NA_INT;
@@ -23,7 +23,7 @@ fn by<T: Plain>(
     isa: Isa,
     a: Elems<'_, T>,
     b: Elems<'_, T>,
-    out: &mut [i32],
+    out: Out<'_, i32>,
     known: impl Fn(T, T) -> bool,
     f: impl Fn(T, T) -> bool,
 ) {
@@ -31,7 +31,7 @@ fn by<T: Plain>(
 }
 
 /// Doubles; NA and NaN give NA, minus zero equals zero.
-pub(crate) fn real(isa: Isa, op: Compare, a: Elems<'_, f64>, b: Elems<'_, f64>, out: &mut [i32]) {
+pub(crate) fn real(isa: Isa, op: Compare, a: Elems<'_, f64>, b: Elems<'_, f64>, out: Out<'_, i32>) {
     let known = |x: f64, y: f64| !(x.is_nan() | y.is_nan());
     match op {
         Compare::Eq => by(isa, a, b, out, known, |x, y| x == y),
@@ -44,7 +44,7 @@ pub(crate) fn real(isa: Isa, op: Compare, a: Elems<'_, f64>, b: Elems<'_, f64>, 
 }
 
 /// Integers and logicals.
-pub(crate) fn integer(isa: Isa, op: Compare, a: Elems<'_, i32>, b: Elems<'_, i32>, out: &mut [i32]) {
+pub(crate) fn integer(isa: Isa, op: Compare, a: Elems<'_, i32>, b: Elems<'_, i32>, out: Out<'_, i32>) {
     let known = |x: i32, y: i32| (x != NA_INT) & (y != NA_INT);
     match op {
         Compare::Eq => by(isa, a, b, out, known, |x, y| x == y),
@@ -57,7 +57,7 @@ pub(crate) fn integer(isa: Isa, op: Compare, a: Elems<'_, i32>, b: Elems<'_, i32
 }
 
 /// Complex: equal or not. The other four are refused before a program is built.
-pub(crate) fn complex(isa: Isa, op: Compare, a: Elems<'_, C64>, b: Elems<'_, C64>, out: &mut [i32]) {
+pub(crate) fn complex(isa: Isa, op: Compare, a: Elems<'_, C64>, b: Elems<'_, C64>, out: Out<'_, i32>) {
     let known = |x: C64, y: C64| !(is_nan_complex(x) | is_nan_complex(y));
     let equal = |x: C64, y: C64| (x[0] == y[0]) & (x[1] == y[1]);
     match op {

@@ -3,7 +3,7 @@
 //! The recovery steps of [`mul`] and [`div`] follow the reference code of ISO C, G.5.1 and G.5.2.
 
 use super::C64;
-use super::apply::map2;
+use super::apply::{Out, map2};
 use super::arith::Arith;
 use super::math::complex::{clog, polar_exp};
 use super::missing::{is_na_complex, repair_complex};
@@ -13,11 +13,11 @@ use crate::region::Elems;
 /// An operator over blocks. Remainders are refused before a program is built.
 pub(crate) fn arith(isa: Isa, op: Arith, a: Elems<'_, C64>, b: Elems<'_, C64>, out: &mut [C64]) {
     match op {
-        Arith::Add => map2(isa, a, b, out, |x: C64, y: C64| [x[0] + y[0], x[1] + y[1]]),
-        Arith::Sub => map2(isa, a, b, out, |x: C64, y: C64| [x[0] - y[0], x[1] - y[1]]),
-        Arith::Mul => map2(isa, a, b, out, mul),
-        Arith::Div => map2(isa, a, b, out, div),
-        Arith::Pow => map2(isa, a, b, out, pow),
+        Arith::Add => map2(isa, a, b, Out::from(&mut *out), |x: C64, y: C64| [x[0] + y[0], x[1] + y[1]]),
+        Arith::Sub => map2(isa, a, b, Out::from(&mut *out), |x: C64, y: C64| [x[0] - y[0], x[1] - y[1]]),
+        Arith::Mul => map2(isa, a, b, Out::from(&mut *out), mul),
+        Arith::Div => map2(isa, a, b, Out::from(&mut *out), div),
+        Arith::Pow => map2(isa, a, b, Out::from(&mut *out), pow),
         Arith::Mod | Arith::IntDiv => unreachable!("complex has no remainder"),
     }
     for ((o, x), y) in out.iter_mut().zip(a.iter()).zip(b.iter()) {

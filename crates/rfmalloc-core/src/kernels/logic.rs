@@ -1,7 +1,7 @@
 //! Three-valued logic on blocks of 0, 1 and NA; bitwise logic on raw; conversions to logical (behaviour 8.11).
 
 use super::C64;
-use super::apply::{map1, map2};
+use super::apply::{Out, map1, map2};
 use super::missing::is_nan_complex;
 use super::simd::Isa;
 use crate::na::NA_INT;
@@ -17,7 +17,7 @@ pub enum Logic {
 }
 
 /// FALSE wins over NA in `&`, TRUE in `|`; NA stays in `xor`.
-pub(crate) fn three_valued(isa: Isa, op: Logic, a: Elems<'_, i32>, b: Elems<'_, i32>, out: &mut [i32]) {
+pub(crate) fn three_valued(isa: Isa, op: Logic, a: Elems<'_, i32>, b: Elems<'_, i32>, out: Out<'_, i32>) {
     match op {
         Logic::And => map2(isa, a, b, out, |x, y| {
             let unknown = if (x == NA_INT) | (y == NA_INT) { NA_INT } else { 1 };
@@ -35,12 +35,12 @@ pub(crate) fn three_valued(isa: Isa, op: Logic, a: Elems<'_, i32>, b: Elems<'_, 
 }
 
 /// `!`
-pub(crate) fn not(isa: Isa, a: Elems<'_, i32>, out: &mut [i32]) {
+pub(crate) fn not(isa: Isa, a: Elems<'_, i32>, out: Out<'_, i32>) {
     map1(isa, a, out, |x| if x == NA_INT { NA_INT } else { i32::from(x == 0) });
 }
 
 /// Bit by bit.
-pub(crate) fn bitwise(isa: Isa, op: Logic, a: Elems<'_, u8>, b: Elems<'_, u8>, out: &mut [u8]) {
+pub(crate) fn bitwise(isa: Isa, op: Logic, a: Elems<'_, u8>, b: Elems<'_, u8>, out: Out<'_, u8>) {
     match op {
         Logic::And => map2(isa, a, b, out, |x, y| x & y),
         Logic::Or => map2(isa, a, b, out, |x, y| x | y),
@@ -49,22 +49,22 @@ pub(crate) fn bitwise(isa: Isa, op: Logic, a: Elems<'_, u8>, b: Elems<'_, u8>, o
 }
 
 /// Bit by bit.
-pub(crate) fn bitwise_not(isa: Isa, a: Elems<'_, u8>, out: &mut [u8]) {
+pub(crate) fn bitwise_not(isa: Isa, a: Elems<'_, u8>, out: Out<'_, u8>) {
     map1(isa, a, out, |x: u8| !x);
 }
 
 /// Integers as logical: any number but zero is TRUE.
-pub(crate) fn of_integer(isa: Isa, a: Elems<'_, i32>, out: &mut [i32]) {
+pub(crate) fn of_integer(isa: Isa, a: Elems<'_, i32>, out: Out<'_, i32>) {
     map1(isa, a, out, |x| if x == NA_INT { NA_INT } else { i32::from(x != 0) });
 }
 
 /// Doubles as logical; NaN counts as NA.
-pub(crate) fn of_real(isa: Isa, a: Elems<'_, f64>, out: &mut [i32]) {
+pub(crate) fn of_real(isa: Isa, a: Elems<'_, f64>, out: Out<'_, i32>) {
     map1(isa, a, out, |x: f64| if x.is_nan() { NA_INT } else { i32::from(x != 0.0) });
 }
 
 /// Complex as logical.
-pub(crate) fn of_complex(isa: Isa, a: Elems<'_, C64>, out: &mut [i32]) {
+pub(crate) fn of_complex(isa: Isa, a: Elems<'_, C64>, out: Out<'_, i32>) {
     map1(
         isa,
         a,
@@ -74,6 +74,6 @@ pub(crate) fn of_complex(isa: Isa, a: Elems<'_, C64>, out: &mut [i32]) {
 }
 
 /// Raw as logical.
-pub(crate) fn of_raw(isa: Isa, a: Elems<'_, u8>, out: &mut [i32]) {
+pub(crate) fn of_raw(isa: Isa, a: Elems<'_, u8>, out: Out<'_, i32>) {
     map1(isa, a, out, |x| i32::from(x != 0));
 }

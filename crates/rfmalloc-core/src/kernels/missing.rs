@@ -5,7 +5,7 @@
 //! NaNs only, NA and the plain one. Where NA and NaN meet, NA wins (R leaves it open).
 
 use super::C64;
-use super::apply::map1;
+use super::apply::{Out, map1};
 use super::simd::Isa;
 use crate::compute::Missing;
 use crate::convert::Warnings;
@@ -65,15 +65,15 @@ pub(crate) fn repair_complex(z: C64, any_na: bool) -> C64 {
 }
 
 /// Whether integers and logicals are NA; none is NaN.
-pub(crate) fn of_integer(isa: Isa, which: Missing, x: Elems<'_, i32>, out: &mut [i32]) {
+pub(crate) fn of_integer(isa: Isa, which: Missing, x: Elems<'_, i32>, out: Out<'_, i32>) {
     match which {
         Missing::NaOrNan => map1(isa, x, out, |x| i32::from(x == NA_INT)),
-        Missing::Nan => out.fill(0),
+        Missing::Nan => map1(isa, x, out, |_| 0),
     }
 }
 
 /// Whether doubles are NaN, NA counting as one or not.
-pub(crate) fn of_real(isa: Isa, which: Missing, x: Elems<'_, f64>, out: &mut [i32]) {
+pub(crate) fn of_real(isa: Isa, which: Missing, x: Elems<'_, f64>, out: Out<'_, i32>) {
     match which {
         Missing::NaOrNan => map1(isa, x, out, |x: f64| i32::from(x.is_nan())),
         Missing::Nan => map1(isa, x, out, |x: f64| i32::from(x.is_nan() & !is_na(x))),
@@ -81,7 +81,7 @@ pub(crate) fn of_real(isa: Isa, which: Missing, x: Elems<'_, f64>, out: &mut [i3
 }
 
 /// The same of complex numbers: of either part.
-pub(crate) fn of_complex(isa: Isa, which: Missing, x: Elems<'_, C64>, out: &mut [i32]) {
+pub(crate) fn of_complex(isa: Isa, which: Missing, x: Elems<'_, C64>, out: Out<'_, i32>) {
     match which {
         Missing::NaOrNan => map1(isa, x, out, |z| i32::from(is_nan_complex(z))),
         Missing::Nan => map1(isa, x, out, |z: C64| i32::from(z.iter().any(|x| x.is_nan() & !is_na(*x)))),

@@ -26,7 +26,7 @@ pub(crate) use alias::Alias;
 pub(crate) use gather::AHEAD;
 pub(crate) use matrix::{Cells, Strided};
 pub(crate) use meta::MetaMap;
-pub(crate) use plain::{Elems, Plain, fence_streams};
+pub(crate) use plain::{Elems, Plain, Stretch, fence_streams};
 pub use span::{PageAdvice, RawBytes};
 pub(crate) use span::{Span, map_plain};
 

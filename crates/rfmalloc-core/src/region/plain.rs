@@ -61,12 +61,6 @@ impl Span {
     pub(crate) fn store<T: Plain>(self, idx: u64, items: &[T]) {
         self.write(idx * size_of::<T>() as u64, bytes_of(items));
     }
-
-    /// As `store`, past the caches where the processor can: for results larger than them, which nobody reads soon. The stores are visible
-    /// to other threads only after [`fence_streams`].
-    pub(crate) fn stream<T: Plain>(self, idx: u64, items: &[T]) {
-        self.write_past_caches(idx * size_of::<T>() as u64, bytes_of(items));
-    }
 }
 
 /// Elements to be read, of a private block or of shared memory. Every read copies; two reads of one element may differ.
@@ -135,6 +129,7 @@ impl<T: Plain> Elems<'_, T> {
     }
 
     /// Those from element `i` on.
+    #[inline(always)]
     pub(crate) fn rest(self, i: usize) -> Self {
         let i = i.min(self.len);
         Self { ptr: self.ptr.wrapping_add(i), len: self.len - i, ..self }
@@ -229,6 +224,125 @@ impl Span {
         let off = idx.checked_mul(size_of::<T>())?;
         let end = n.checked_mul(size_of::<T>()).and_then(|nbytes| off.checked_add(nbytes))?;
         (self.is_writable() && end as u64 <= self.nbytes()).then(|| self.ptr().wrapping_add(off).cast())
+    }
+}
+
+/// Elements of shared memory to be written.
+#[derive(Clone, Copy)]
+pub(crate) struct Stretch<'e, T> {
+    ptr: *mut T,
+    len: usize,
+    past_caches: bool,
+    life: PhantomData<&'e [T]>,
+}
+
+impl<T: Plain> Stretch<'_, T> {
+    /// Copies elements in, to start at `at`; does nothing beyond the end.
+    #[inline(always)]
+    pub(crate) fn put(self, at: usize, items: &[T]) {
+        if at.checked_add(items.len()).is_none_or(|end| end > self.len) {
+            debug_assert!(false, "write beyond a stretch");
+            return;
+        }
+        let to = self.ptr.wrapping_add(at).cast::<u8>();
+        let bytes = bytes_of(items);
+        if self.past_caches {
+            // SAFETY: 1. the elements lie inside the memory (checked), which is mapped and writable (`Span::stretch`); 2. `items` is private
+            // memory and cannot overlap it.
+            unsafe { past_caches(to, bytes) }
+        } else {
+            // SAFETY: as above.
+            unsafe { std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len()) }
+        }
+    }
+}
+
+impl Span {
+    /// Elements `[idx, idx + n)`, to be written; none if the span does not hold them all or is read-only. Not longer than its memory is mapped.
+    ///
+    /// `stream`: past the caches where the processor can, for results larger than them, which nobody reads soon. Such stores are visible to
+    /// other threads only after [`fence_streams`].
+    pub(crate) fn stretch<'e, T: Plain>(self, idx: u64, n: usize, stream: bool) -> Stretch<'e, T> {
+        let off = idx.saturating_mul(size_of::<T>() as u64);
+        let held = (n as u64).checked_mul(size_of::<T>() as u64).and_then(|nbytes| off.checked_add(nbytes));
+        let all = self.is_writable() && held.is_some_and(|end| end <= self.nbytes());
+        debug_assert!(all, "write beyond a span");
+        step();
+        let ptr = self.ptr().wrapping_add(off as usize).cast();
+        Stretch { ptr, len: if all { n } else { 0 }, past_caches: stream, life: PhantomData }
+    }
+}
+
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Copies bytes past the caches where the processor can; what begins or ends inside a cache line is stored as ever.
+///
+/// # Safety
+/// `to` has room for the bytes, and they do not overlap it.
+#[inline(always)]
+unsafe fn past_caches(to: *mut u8, bytes: &[u8]) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    {
+        let (head, rest) = bytes.split_at(to.align_offset(LINE).min(bytes.len()));
+        let whole = rest.len() / LINE;
+        let lines = to.wrapping_add(head.len());
+        // SAFETY: 1. head, lines and rest lie inside both; 2. the lines are aligned; 3. the processor was asked for AVX-512; SSE2 belongs to
+        // x86-64.
+        unsafe {
+            std::ptr::copy_nonoverlapping(head.as_ptr(), to, head.len());
+            if std::is_x86_feature_detected!("avx512f") {
+                lines_by_64(lines, rest.as_ptr(), whole);
+            } else {
+                lines_by_16(lines, rest.as_ptr(), whole);
+            }
+            let rest = &rest[whole * LINE..];
+            std::ptr::copy_nonoverlapping(rest.as_ptr(), lines.wrapping_add(whole * LINE), rest.len());
+        }
+    }
+    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+    // SAFETY: as the caller says.
+    unsafe {
+        std::ptr::copy_nonoverlapping(bytes.as_ptr(), to, bytes.len());
+    }
+}
+
+/// # Safety
+/// `count` lines lie inside both, `to` is aligned to a line, and the processor has AVX-512 F.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[target_feature(enable = "avx512f")]
+#[inline]
+#[expect(
+    clippy::cast_ptr_alignment,
+    reason = "loads are unaligned ones; stores are aligned, as the caller says"
+)]
+unsafe fn lines_by_64(to: *mut u8, from: *const u8, count: usize) {
+    use std::arch::x86_64::{__m512i, _mm512_loadu_si512, _mm512_stream_si512};
+    for i in 0..count {
+        // SAFETY: as the caller says.
+        unsafe {
+            _mm512_stream_si512(
+                to.cast::<__m512i>().add(i),
+                _mm512_loadu_si512(from.cast::<__m512i>().add(i)),
+            );
+        }
+    }
+}
+
+/// # Safety
+/// `count` lines lie inside both, and `to` is aligned to a line.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
+#[expect(
+    clippy::cast_ptr_alignment,
+    reason = "loads are unaligned ones; stores are aligned, as the caller says"
+)]
+unsafe fn lines_by_16(to: *mut u8, from: *const u8, count: usize) {
+    use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_stream_si128};
+    for i in 0..count * (LINE / 16) {
+        // SAFETY: as the caller says.
+        unsafe {
+            _mm_stream_si128(to.cast::<__m128i>().add(i), _mm_loadu_si128(from.cast::<__m128i>().add(i)));
+        }
     }
 }
 

@@ -96,39 +96,6 @@ impl Span {
         unsafe { ptr::copy_nonoverlapping(bytes.as_ptr(), self.ptr.wrapping_add(off as usize), bytes.len()) }
     }
 
-    /// As `write`, with stores that go past the caches where the processor has them (SSE2); the ends are stored as ever.
-    pub(super) fn write_past_caches(self, off: u64, bytes: &[u8]) {
-        #[cfg(all(target_arch = "x86_64", not(miri)))]
-        {
-            use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_stream_si128};
-            step();
-            if !self.room(off, bytes.len()) || !self.writable {
-                debug_assert!(false, "write beyond a span");
-                return;
-            }
-            let to = self.ptr.wrapping_add(off as usize);
-            let head = to.align_offset(16).min(bytes.len());
-            let (first, rest) = bytes.split_at(head);
-            let whole = rest.len() / 16;
-            #[expect(
-                clippy::cast_ptr_alignment,
-                reason = "loads are unaligned ones; stores begin where the head ends, on 16 bytes"
-            )]
-            // SAFETY: 1. the range lies inside the span (checked); 2. `bytes` is private memory and cannot overlap it; 3. the streamed
-            // stores are 16-byte aligned (`head`) and `16 * whole` bytes lie inside both; 4. SSE2 belongs to x86-64.
-            unsafe {
-                ptr::copy_nonoverlapping(first.as_ptr(), to, head);
-                let (from, to) = (rest.as_ptr().cast::<__m128i>(), to.wrapping_add(head).cast::<__m128i>());
-                for i in 0..whole {
-                    _mm_stream_si128(to.add(i), _mm_loadu_si128(from.add(i)));
-                }
-                ptr::copy_nonoverlapping(from.add(whole).cast::<u8>(), to.add(whole).cast(), rest.len() % 16);
-            }
-        }
-        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-        self.write(off, bytes);
-    }
-
     /// Copies 16-byte words out, each in one piece; what lies beyond the span reads as zero. `off` is a multiple of 16.
     #[expect(clippy::cast_ptr_alignment, reason = "the alignment is tested before any access")]
     pub(crate) fn read_words(self, off: u64, out: &mut [[u8; 16]]) {

@@ -13,7 +13,7 @@ pub(crate) mod round;
 mod trig;
 
 use super::C64;
-use super::apply::{any_nan, map1, map2};
+use super::apply::{Out, map1, map1_mended, map2_mended};
 use super::missing::{is_na_complex, repair_complex, repair1, repair2};
 use super::simd::Isa;
 use crate::convert::Warnings;
@@ -176,68 +176,86 @@ impl Math2 {
     }
 }
 
+/// -1, 0 or 1; NaN stays.
+#[inline(always)]
+fn sign(x: f64) -> f64 {
+    let sign = if x > 0.0 {
+        1.0
+    } else if x < 0.0 {
+        -1.0
+    } else {
+        0.0
+    };
+    if x.is_nan() { x } else { sign }
+}
+
 /// `out = f(x)` for doubles; NaN of a number warns.
-pub(crate) fn real(isa: Isa, f: Math, x: Elems<'_, f64>, out: &mut [f64]) -> Warnings {
+pub(crate) fn real(isa: Isa, f: Math, x: Elems<'_, f64>, out: Out<'_, f64>) -> Warnings {
+    let mut warnings = Warnings::default();
+    let mend = |at: usize, out: &mut [f64]| {
+        let x = x.rest(at);
+        trig::mend_far(f, x, out);
+        warnings |= repair1(x, out);
+    };
+    let nan = f64::is_nan;
+    let fast = matches!(f, Math::Abs | Math::Sign | Math::Sqrt | Math::Floor | Math::Ceiling | Math::Trunc);
+    let out = if fast { out } else { out.slowly() };
     match f {
-        Math::Abs => map1(isa, x, out, f64::abs),
-        Math::Sign => map1(isa, x, out, |x: f64| {
-            let sign = if x > 0.0 {
-                1.0
-            } else if x < 0.0 {
-                -1.0
-            } else {
-                0.0
-            };
-            if x.is_nan() { x } else { sign }
-        }),
-        Math::Sqrt => map1(isa, x, out, f64::sqrt),
-        Math::Floor => map1(isa, x, out, f64::floor),
-        Math::Ceiling => map1(isa, x, out, f64::ceil),
-        Math::Trunc => map1(isa, x, out, f64::trunc),
-        Math::Exp => map1(isa, x, out, exp::exp),
-        Math::Log => map1(isa, x, out, log::log),
-        Math::Cos => trig::cos(isa, x, out),
-        Math::Sin => trig::sin(isa, x, out),
-        Math::Expm1 => map1(isa, x, out, f64::exp_m1),
-        Math::Log1p => map1(isa, x, out, f64::ln_1p),
-        Math::Log2 => map1(isa, x, out, f64::log2),
-        Math::Log10 => map1(isa, x, out, f64::log10),
-        Math::Tan => map1(isa, x, out, f64::tan),
-        Math::CosPi => map1(isa, x, out, pi::cospi),
-        Math::SinPi => map1(isa, x, out, pi::sinpi),
-        Math::TanPi => map1(isa, x, out, pi::tanpi),
-        Math::Acos => map1(isa, x, out, f64::acos),
-        Math::Asin => map1(isa, x, out, f64::asin),
-        Math::Atan => map1(isa, x, out, f64::atan),
-        Math::Cosh => map1(isa, x, out, f64::cosh),
-        Math::Sinh => map1(isa, x, out, f64::sinh),
-        Math::Tanh => map1(isa, x, out, f64::tanh),
-        Math::Acosh => map1(isa, x, out, log::acosh),
-        Math::Asinh => map1(isa, x, out, log::asinh),
-        Math::Atanh => map1(isa, x, out, log::atanh),
-        Math::Gamma => map1(isa, x, out, gamma::gamma),
-        Math::LGamma => map1(isa, x, out, gamma::lgamma),
-        Math::Digamma => map1(isa, x, out, gamma::digamma),
-        Math::Trigamma => map1(isa, x, out, gamma::trigamma),
+        Math::Abs => map1_mended(isa, x, out, f64::abs, nan, mend),
+        Math::Sign => map1_mended(isa, x, out, sign, nan, mend),
+        Math::Sqrt => map1_mended(isa, x, out, f64::sqrt, nan, mend),
+        Math::Floor => map1_mended(isa, x, out, f64::floor, nan, mend),
+        Math::Ceiling => map1_mended(isa, x, out, f64::ceil, nan, mend),
+        Math::Trunc => map1_mended(isa, x, out, f64::trunc, nan, mend),
+        Math::Exp => map1_mended(isa, x, out, exp::exp, nan, mend),
+        Math::Log => map1_mended(isa, x, out, log::log, nan, mend),
+        Math::Cos => map1_mended(isa, x, out, trig::cos, nan, mend),
+        Math::Sin => map1_mended(isa, x, out, trig::sin, nan, mend),
+        Math::Expm1 => map1_mended(isa, x, out, f64::exp_m1, nan, mend),
+        Math::Log1p => map1_mended(isa, x, out, f64::ln_1p, nan, mend),
+        Math::Log2 => map1_mended(isa, x, out, f64::log2, nan, mend),
+        Math::Log10 => map1_mended(isa, x, out, f64::log10, nan, mend),
+        Math::Tan => map1_mended(isa, x, out, f64::tan, nan, mend),
+        Math::CosPi => map1_mended(isa, x, out, pi::cospi, nan, mend),
+        Math::SinPi => map1_mended(isa, x, out, pi::sinpi, nan, mend),
+        Math::TanPi => map1_mended(isa, x, out, pi::tanpi, nan, mend),
+        Math::Acos => map1_mended(isa, x, out, f64::acos, nan, mend),
+        Math::Asin => map1_mended(isa, x, out, f64::asin, nan, mend),
+        Math::Atan => map1_mended(isa, x, out, f64::atan, nan, mend),
+        Math::Cosh => map1_mended(isa, x, out, f64::cosh, nan, mend),
+        Math::Sinh => map1_mended(isa, x, out, f64::sinh, nan, mend),
+        Math::Tanh => map1_mended(isa, x, out, f64::tanh, nan, mend),
+        Math::Acosh => map1_mended(isa, x, out, log::acosh, nan, mend),
+        Math::Asinh => map1_mended(isa, x, out, log::asinh, nan, mend),
+        Math::Atanh => map1_mended(isa, x, out, log::atanh, nan, mend),
+        Math::Gamma => map1_mended(isa, x, out, gamma::gamma, nan, mend),
+        Math::LGamma => map1_mended(isa, x, out, gamma::lgamma, nan, mend),
+        Math::Digamma => map1_mended(isa, x, out, gamma::digamma, nan, mend),
+        Math::Trigamma => map1_mended(isa, x, out, gamma::trigamma, nan, mend),
     }
-    if any_nan(isa, out) { repair1(x, out) } else { Warnings::default() }
+    warnings
 }
 
 /// `abs` of integers.
-pub(crate) fn abs_integer(isa: Isa, x: Elems<'_, i32>, out: &mut [i32]) {
+pub(crate) fn abs_integer(isa: Isa, x: Elems<'_, i32>, out: Out<'_, i32>) {
     map1(isa, x, out, |x: i32| if x == NA_INT { NA_INT } else { x.wrapping_abs() });
 }
 
 /// `f(x, y)` for doubles.
-pub(crate) fn real2(isa: Isa, f: Math2, x: Elems<'_, f64>, y: Elems<'_, f64>, out: &mut [f64]) -> Warnings {
+pub(crate) fn real2(isa: Isa, f: Math2, x: Elems<'_, f64>, y: Elems<'_, f64>, out: Out<'_, f64>) -> Warnings {
+    let mut warnings = Warnings::default();
+    let mend = |at: usize, out: &mut [f64]| warnings |= repair2(x.rest(at), y.rest(at), out);
+    let nan = f64::is_nan;
     match f {
-        Math2::Round if y.iter().all(|d| d == 0.0) => map1(isa, x, out, f64::round_ties_even),
-        Math2::Round => map2(isa, x, y, out, round::round),
-        Math2::Signif => map2(isa, x, y, out, round::signif),
-        Math2::Log => map2(isa, x, y, out, log::log_base),
-        Math2::Atan2 => map2(isa, x, y, out, f64::atan2),
+        Math2::Round if y.iter().all(|d| d == 0.0) => {
+            map1_mended(isa, x, out, f64::round_ties_even, nan, mend);
+        }
+        Math2::Round => map2_mended(isa, x, y, out, round::round, nan, mend),
+        Math2::Signif => map2_mended(isa, x, y, out, round::signif, nan, mend),
+        Math2::Log => map2_mended(isa, x, y, out, log::log_base, nan, mend),
+        Math2::Atan2 => map2_mended(isa, x, y, out, f64::atan2, nan, mend),
     }
-    if any_nan(isa, out) { repair2(x, y, out) } else { Warnings::default() }
+    warnings
 }
 
 /// `out = f(z)` for complex; `abs` is [`modulus`].

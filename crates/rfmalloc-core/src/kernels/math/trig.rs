@@ -4,8 +4,7 @@
 //! any argument exactly, do the element. The polynomials are those of FDLIBM's `k_sin.c` and `k_cos.c` (Sun Microsystems; "freely granted,
 //! provided that this notice is preserved").
 
-use super::super::apply::{any, map1};
-use super::super::simd::Isa;
+use super::Math;
 use super::exp::SHIFT;
 use crate::region::Elems;
 
@@ -63,26 +62,33 @@ fn sine(x: f64, shift: u64) -> f64 {
     if x == 0.0 && shift == 0 { x } else { out }
 }
 
+#[inline(always)]
 fn far(x: f64) -> bool {
-    x.is_nan() || x.abs() > LIMIT
+    x.is_nan() | (x.abs() > LIMIT)
 }
 
-/// Sines.
-pub(super) fn sin(isa: Isa, x: Elems<'_, f64>, out: &mut [f64]) {
-    map1(isa, x, out, |x| sine(x, 0));
-    if any(isa, x, far) {
-        for (o, x) in out.iter_mut().zip(x.iter()).filter(|(_, x)| far(*x)) {
-            *o = x.sin();
-        }
-    }
+/// The sine; NaN where [`mend_far`] must do it.
+#[inline(always)]
+pub(super) fn sin(x: f64) -> f64 {
+    let near = sine(x, 0);
+    if far(x) { f64::NAN } else { near }
 }
 
-/// Cosines.
-pub(super) fn cos(isa: Isa, x: Elems<'_, f64>, out: &mut [f64]) {
-    map1(isa, x, out, |x| sine(x, 1));
-    if any(isa, x, far) {
-        for (o, x) in out.iter_mut().zip(x.iter()).filter(|(_, x)| far(*x)) {
-            *o = x.cos();
-        }
+/// The cosine; NaN where [`mend_far`] must do it.
+#[inline(always)]
+pub(super) fn cos(x: f64) -> f64 {
+    let near = sine(x, 1);
+    if far(x) { f64::NAN } else { near }
+}
+
+/// Does what [`sin`] and [`cos`] left undone; nothing for other functions.
+pub(super) fn mend_far(f: Math, x: Elems<'_, f64>, out: &mut [f64]) {
+    let system = match f {
+        Math::Sin => f64::sin,
+        Math::Cos => f64::cos,
+        _ => return,
+    };
+    for (o, x) in out.iter_mut().zip(x.iter()).filter(|(_, x)| far(*x)) {
+        *o = system(x);
     }
 }
