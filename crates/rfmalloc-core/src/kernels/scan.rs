@@ -52,6 +52,11 @@ pub(crate) struct SumState {
     odd: Odd,
 }
 
+/// Whether `f` holds for any; looks at all, without branches.
+fn holds_any(block: &[f64], f: impl Fn(f64) -> bool) -> bool {
+    block.iter().fold(false, |found, &x| found | f(x))
+}
+
 #[inline]
 fn step(total: Dd, x: f64) -> Dd {
     let (s, e) = two_sum(total.hi, x);
@@ -76,6 +81,16 @@ impl Scan for CumSum {
         SumState { total: state.total.plus(part.total()), scaled: Dd::default(), odd: state.odd.or(part.odd) }
     }
     fn run(&self, state: &mut SumState, block: &[f64], out: &mut [f64], _: &mut Warnings) -> bool {
+        if state.odd.total().is_none() && !holds_any(block, |x| !x.is_finite()) {
+            // The same steps without a branch between them. Overflow is final: what is added to it is finite.
+            let mut total = state.total;
+            for (o, &x) in out.iter_mut().zip(block) {
+                total = step(total, x);
+                *o = total.round();
+            }
+            state.total = total;
+            return total.hi.is_finite();
+        }
         for (o, &x) in out.iter_mut().zip(block) {
             if x.is_finite() {
                 state.total = step(state.total, x);
@@ -245,6 +260,19 @@ impl CumBound {
         // Of equal zeros the later one's sign counts.
         if self.largest { x >= than } else { x <= than }
     }
+
+    /// The running extremes of a block without NaN, each given to `each`, and the last one. None where the slower way must be taken.
+    fn run_numbers(&self, best: Option<f64>, block: &[f64], mut each: impl FnMut(usize, f64)) -> Option<f64> {
+        let mut best = best.or(block.first().copied())?;
+        if best.is_nan() || holds_any(block, f64::is_nan) {
+            return None;
+        }
+        for (i, &x) in block.iter().enumerate() {
+            best = if self.better(x, best) { x } else { best };
+            each(i, best);
+        }
+        Some(best)
+    }
 }
 
 impl Scan for CumBound {
@@ -259,6 +287,10 @@ impl Scan for CumBound {
         None
     }
     fn gather(&self, _: Isa, part: &mut Option<f64>, block: &mut [f64]) {
+        if let Some(best) = self.run_numbers(*part, block, |_, _| {}) {
+            *part = Some(best);
+            return;
+        }
         for &x in &*block {
             *part = self.after(part, &Some(x));
         }
@@ -272,6 +304,10 @@ impl Scan for CumBound {
         }
     }
     fn run(&self, state: &mut Option<f64>, block: &[f64], out: &mut [f64], _: &mut Warnings) -> bool {
+        if let Some(best) = self.run_numbers(*state, block, |i, best| out[i] = best) {
+            *state = Some(best);
+            return true;
+        }
         for (o, &x) in out.iter_mut().zip(block) {
             *state = self.after(state, &Some(x));
             *o = state.unwrap_or(x);
