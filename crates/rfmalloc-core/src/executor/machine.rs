@@ -299,7 +299,7 @@ impl<'p> Machine<'p> {
                 missing::of_complex(isa, which, self.complexes.get(a, n), out);
             }
             // Raw has neither.
-            (Op::Missing(_), Bank::Raw) => out.fill(0),
+            (Op::Missing(_), Bank::Raw) => out.whole(|out| out.fill(0)),
             (Op::Math(_), Bank::Int) => math::abs_integer(isa, self.ints.get(a, n), out),
             (op, bank) => unreachable!("{op:?} of {bank:?} gives no integers"),
         }
