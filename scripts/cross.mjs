@@ -1,7 +1,8 @@
 // `npm run cross`: what can be known on one Linux machine about the platforms it is not.
 //
 //   node scripts/cross.mjs build [TRIPLE...]   each Linux addon, by zig: into artifacts/, its symbols beside, held to the glibc floor
-//   node scripts/cross.mjs test [FILE...]      the ava suite on the arm64 addon, under an arm64 Node in qemu's user mode
+//   node scripts/cross.mjs test [FILE...]      the ava suite on the arm64 addon, under an arm64 Node in qemu's user mode: slow, and
+//                                              only of use on a machine that has nothing else to do
 //   node scripts/cross.mjs apple               Rust's check and clippy for macOS, and the C sources compiled for it
 //
 // Without a word it does all three and ends with "N passed, M failed". The release builds its Linux addons with the first. Brings zig and
@@ -105,11 +106,11 @@ const NOT_IN_QEMU = {
   '44-shapes-model': 'thousands of random histories',
   '47-property': 'thousands of random histories',
   '65-worker-storms': 'dozens of workers at once',
-  '81-exit': 'signals that end a process: qemu ends it with its own',
+  '81-exit': 'deadlines for the end of processes, which take many times as long',
   '82-crash': 'kills by the hundred',
   '83-damage': 'thousands of damaged files',
   '85-sizes': 'needs the address space that qemu is denied here',
-  '86-lost-pages': 'SIGBUS from the kernel reaches qemu first',
+  '86-lost-pages': 'qemu itself dies of the SIGBUS that a store contains',
   '88-leak': 'measures the resident set, which is mostly qemu',
   '95-goldens': 'a second package runner over the same answers',
 }
