@@ -274,6 +274,7 @@ impl Span {
 }
 
 /// Bytes of a cache line.
+#[cfg(all(target_arch = "x86_64", not(miri)))]
 const LINE: usize = 64;
 
 /// Copies bytes past the caches where the processor can; what begins or ends inside a cache line is stored as ever.
