@@ -264,11 +264,13 @@ test('each failure has one line and an exit code of its own', async t => {
   t.false(fs.existsSync(path.join(folder, 'nothing.fm')), 'looking makes no store')
 
   const script = `import { openFmalloc } from ${JSON.stringify(new URL('../dist/index.js', import.meta.url).href)}
-const store = openFmalloc('s.fm'); console.log('open'); process.stdin.resume()`
+// Reachable for good: a store that nobody can reach any more is closed.
+globalThis.store = openFmalloc('s.fm'); console.log('open'); process.stdin.resume()`
   const holder = spawn(process.execPath, ['--input-type=module', '-e', script], {
     cwd: folder,
     stdio: ['pipe', 'pipe', 'inherit'],
   })
+  t.teardown(() => holder.kill('SIGKILL'))
   await once(holder.stdout, 'data')
   const locked = run(folder, 'ls', 's.fm')
   t.is(locked.status, 4)
@@ -302,4 +304,10 @@ test('help, version, and a reader that has enough', async t => {
   ls.stdout.once('data', () => ls.stdout.destroy())
   t.deepEqual(await once(ls, 'exit'), [0, null])
   t.is(err, '')
+})
+
+test('the page shows what the commands print', t => {
+  const captures = fileURLToPath(new URL('../scripts/captures.mjs', import.meta.url))
+  const { status, stdout, stderr } = spawnSync(process.execPath, [captures, '--check'], { encoding: 'utf8' })
+  t.is(status, 0, stdout + stderr)
 })
