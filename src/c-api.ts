@@ -8,6 +8,7 @@ declare const table: unique symbol
 
 /** An external of Node-API around the table; opaque to JavaScript. */
 export interface CApi {
+  /** Nothing that JavaScript can use. */
   readonly [table]: never
 }
 

@@ -21,6 +21,7 @@ export type CsvType = Exclude<RType, 'raw'>
 export interface ImportCsvOptions extends AsyncOptions {
   /** Name of the frame in the store. */
   name?: string
+  /** Replaces an object of that name; default false. */
   replace?: boolean
   /** Between fields, one ASCII character; default `','`. */
   delimiter?: string
@@ -42,7 +43,9 @@ export interface ImportCsvOptions extends AsyncOptions {
 
 /** What a column was read as. */
 export interface CsvColumn {
+  /** Name of the column. */
   readonly name: string
+  /** The type it got. */
   readonly type: CsvType
   /** Missing elements. */
   readonly naCount: number
@@ -52,10 +55,13 @@ export interface CsvColumn {
 
 /** What {@link Store.importCsv} resolves with. */
 export interface CsvImport<out C extends Schema = Schema> {
+  /** The data frame, committed. */
   readonly frame: DataFrame<C>
+  /** Rows read. */
   readonly rows: number
   /** Bytes of the file. */
   readonly nbytes: number
+  /** One for each column, in order. */
   readonly columns: readonly CsvColumn[]
 }
 
@@ -63,7 +69,9 @@ export interface CsvImport<out C extends Schema = Schema> {
 export interface ExportCsvOptions extends AsyncOptions {
   /** Replaces a file that is there; default false. */
   replace?: boolean
+  /** Between fields, one ASCII character; default `','`. */
   delimiter?: string
+  /** Around fields, doubled inside; default `'"'`. */
   quote?: string
   /** Quotes all text, not only where it is needed; default false. */
   quoteAll?: boolean

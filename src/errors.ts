@@ -79,7 +79,9 @@ const NONE: Details = Object.freeze({})
  * try { store.getVector('age') } catch (e) { if (isFmallocError(e, 'ERR_FMALLOC_NOT_FOUND')) create() }
  */
 export class FmallocError extends Error {
+  /** What went wrong, for programs. */
   readonly code: FmallocErrorCode
+  /** Facts beside the message: offsets, lengths, names. */
   readonly details: Details
 
   constructor(code: FmallocErrorCode, message: string, details: Details = NONE, options?: ErrorOptions) {

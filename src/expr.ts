@@ -72,26 +72,47 @@ type Logic<T extends Type> = Expr<T extends 'raw' ? 'raw' : 'logical'>
 
 /** What an expression goes on with; operands are vectors, plain values, arrays (copied at once) and other expressions. */
 export interface Expr<T extends Type = Type> {
+  /** R's `x + y`, element by element. */
   add<Y extends Operand>(y: Y): Expr<Arith<T, TypeOf<Y>>>
+  /** R's `x - y`, element by element. */
   sub<Y extends Operand>(y: Y): Expr<Arith<T, TypeOf<Y>>>
+  /** R's `x * y`, element by element. */
   mul<Y extends Operand>(y: Y): Expr<Arith<T, TypeOf<Y>>>
+  /** R's `x %% y`: the remainder, with the sign of `y`. */
   mod<Y extends Operand>(y: Y): Expr<Arith<T, TypeOf<Y>>>
+  /** R's `x %/% y`: the quotient, rounded down. */
   idiv<Y extends Operand>(y: Y): Expr<Arith<T, TypeOf<Y>>>
+  /** R's `x / y`. */
   div<Y extends Operand>(y: Y): Expr<Float<T, TypeOf<Y>>>
+  /** R's `x ^ y`. */
   pow<Y extends Operand>(y: Y): Expr<Float<T, TypeOf<Y>>>
+  /** R's `atan2(x, y)`: the angle of the point (y, x), in radians. */
   atan2<Y extends Operand>(y: Y): Expr<Float<T, TypeOf<Y>>>
+  /** R's `-x`. */
   neg(): Expr<Arith<T>>
+  /** R's `x == y`. */
   eq(y: Operand): Expr<'logical'>
+  /** R's `x != y`. */
   ne(y: Operand): Expr<'logical'>
+  /** R's `x < y`. */
   lt(y: Operand): Expr<'logical'>
+  /** R's `x <= y`. */
   le(y: Operand): Expr<'logical'>
+  /** R's `x > y`. */
   gt(y: Operand): Expr<'logical'>
+  /** R's `x >= y`. */
   ge(y: Operand): Expr<'logical'>
+  /** R's `x & y`, three-valued; of two raw vectors bit by bit. */
   and(y: Operand): Logic<T>
+  /** R's `x | y`, three-valued; of two raw vectors bit by bit. */
   or(y: Operand): Logic<T>
+  /** R's `xor(x, y)`, three-valued; of two raw vectors bit by bit. */
   xor(y: Operand): Logic<T>
+  /** R's `!x`; of a raw vector bit by bit. */
   not(): Logic<T>
+  /** Whether each element is missing: NA or NaN, as R's is.na. */
   isNa(): Expr<'logical'>
+  /** Whether each element is NaN and not NA. */
   isNaN(): Expr<'logical'>
 }
 
@@ -184,55 +205,71 @@ export class Expr<T extends Type = Type> {
   sum(o?: NaRm): Total<T> {
     return digest(this.#node, 'sum', o) as Total<T>
   }
+  /** As {@link sum}, off the event loop. Rejects with `signal.reason` on abort, CLOSED if the store is closed meanwhile. */
   sumAsync(o?: NaRm & AsyncOptions): Promise<Total<T>> {
     return digestAsync(this.#node, 'sum', o) as Promise<Total<T>>
   }
+  /** The product. In one pass; nothing is stored. */
   prod(o?: NaRm): Total<T> {
     return digest(this.#node, 'prod', o) as Total<T>
   }
+  /** As {@link prod}, off the event loop. Rejects with `signal.reason` on abort, CLOSED if the store is closed meanwhile. */
   prodAsync(o?: NaRm & AsyncOptions): Promise<Total<T>> {
     return digestAsync(this.#node, 'prod', o) as Promise<Total<T>>
   }
+  /** The mean. In one pass; nothing is stored. */
   mean(o?: NaRm): Total<T> {
     return digest(this.#node, 'mean', o) as Total<T>
   }
+  /** As {@link mean}, off the event loop. Rejects with `signal.reason` on abort, CLOSED if the store is closed meanwhile. */
   meanAsync(o?: NaRm & AsyncOptions): Promise<Total<T>> {
     return digestAsync(this.#node, 'mean', o) as Promise<Total<T>>
   }
+  /** The smallest element. In one pass; nothing is stored. */
   min(o?: NaRm): Ord<T> {
     return digest(this.#node, 'min', o) as Ord<T>
   }
+  /** As {@link min}, off the event loop. Rejects with `signal.reason` on abort, CLOSED if the store is closed meanwhile. */
   minAsync(o?: NaRm & AsyncOptions): Promise<Ord<T>> {
     return digestAsync(this.#node, 'min', o) as Promise<Ord<T>>
   }
+  /** The largest element. In one pass; nothing is stored. */
   max(o?: NaRm): Ord<T> {
     return digest(this.#node, 'max', o) as Ord<T>
   }
+  /** As {@link max}, off the event loop. Rejects with `signal.reason` on abort, CLOSED if the store is closed meanwhile. */
   maxAsync(o?: NaRm & AsyncOptions): Promise<Ord<T>> {
     return digestAsync(this.#node, 'max', o) as Promise<Ord<T>>
   }
+  /** The smallest and the largest element. In one pass; nothing is stored. */
   range(o?: NaRm): [Ord<T>, Ord<T>] {
     return digest(this.#node, 'range', o) as [Ord<T>, Ord<T>]
   }
+  /** As {@link range}, off the event loop. Rejects with `signal.reason` on abort, CLOSED if the store is closed meanwhile. */
   rangeAsync(o?: NaRm & AsyncOptions): Promise<[Ord<T>, Ord<T>]> {
     return digestAsync(this.#node, 'range', o) as Promise<[Ord<T>, Ord<T>]>
   }
+  /** Whether any element is true; null where nobody knows. In one pass; nothing is stored. */
   any(o?: NaRm): boolean | null {
     return digest(this.#node, 'any', o) as boolean | null
   }
+  /** Whether all elements are true; null where nobody knows. In one pass; nothing is stored. */
   all(o?: NaRm): boolean | null {
     return digest(this.#node, 'all', o) as boolean | null
   }
 
+  /** The expression as text, never the data. */
   toString(): string {
     return inspectExpression(this.#node)
   }
 
+  /** Text where text is wanted; otherwise throws OPERATOR, since JavaScript operators cannot work here. */
   [Symbol.toPrimitive](hint: string): string {
     if (hint === 'string') return this.toString()
     return fail('OPERATOR', 'JavaScript operators do not work on expressions: use e.add(b), e.eq(b)')
   }
 
+  /** What Node prints: the expression. */
   [inspect.custom](): string {
     return this.toString()
   }

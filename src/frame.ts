@@ -40,6 +40,7 @@ export let columnsOf: (frame: DataFrame) => readonly Vector[]
 
 /** What this version lacks, in full types; bodies come from the table below. */
 export interface DataFrame<out C extends Schema = Schema> {
+  /** Not there yet: throws UNSUPPORTED. */
   toArrow(): Promise<unknown>
 }
 
@@ -86,12 +87,15 @@ export class DataFrame<out C extends Schema = Schema> implements Iterable<Row<C>
 
   // ---- identity; none of these throws, also on a dead handle
 
+  /** 'dataFrame'. */
   get kind(): 'dataFrame' {
     return 'dataFrame'
   }
+  /** Rows. */
   get nrow(): number {
     return this.#nrow
   }
+  /** Columns. */
   get ncol(): number {
     return this.#names.length
   }
@@ -99,12 +103,15 @@ export class DataFrame<out C extends Schema = Schema> implements Iterable<Row<C>
   get name(): string | null {
     return this.#handle.name
   }
+  /** The store it is in. */
   get store(): Store {
     return this.#handle.store as Store
   }
+  /** 'committed', 'temporary', 'destroyed' or 'closed'. */
   get state(): State {
     return this.#handle.state()
   }
+  /** Names of the columns, in order. */
   get columnNames(): readonly string[] {
     return this.#names
   }
@@ -304,11 +311,13 @@ export class DataFrame<out C extends Schema = Schema> implements Iterable<Row<C>
     return summarizeObject(this as DataFrame)
   }
 
+  /** Text where text is wanted; otherwise throws OPERATOR, since JavaScript operators cannot work here. */
   [Symbol.toPrimitive](hint: string): string {
     if (hint === 'string') return this.toString()
     return fail('OPERATOR', 'JavaScript operators do not work on data frames: use df.column(name)')
   }
 
+  /** What Node prints: a summary, never the data. */
   [inspect.custom](): string {
     return inspectFrame(this as DataFrame)
   }

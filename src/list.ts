@@ -61,9 +61,11 @@ export class List implements Iterable<Stored | null> {
 
   // ---- identity; none of these throws, also on a dead handle
 
+  /** 'list'. */
   get kind(): 'list' {
     return 'list'
   }
+  /** 'list', as R's typeof. */
   get type(): 'list' {
     return 'list'
   }
@@ -79,9 +81,11 @@ export class List implements Iterable<Stored | null> {
   get names(): Vector<'character'> | null {
     return partOf(this.#handle, NAMES, 0, this.#handle.length)
   }
+  /** The store it is in. */
   get store(): Store {
     return this.#handle.store as Store
   }
+  /** 'committed', 'temporary', 'destroyed' or 'closed'. */
   get state(): State {
     return this.#handle.state()
   }
@@ -204,11 +208,13 @@ export class List implements Iterable<Stored | null> {
     return summarizeObject(this)
   }
 
+  /** Text where text is wanted; otherwise throws OPERATOR, since JavaScript operators cannot work here. */
   [Symbol.toPrimitive](hint: string): string {
     if (hint === 'string') return summarizeObject(this)
     return fail('OPERATOR', 'JavaScript operators do not work on lists: use l.get(0)')
   }
 
+  /** What Node prints: a summary, never the data. */
   [inspect.custom](): string {
     return inspectList(this)
   }

@@ -34,15 +34,25 @@ type MatOptions = AsyncOptions & ResultOptions
 
 /** What this version lacks, in full types; bodies come from the table below. */
 export interface Matrix<T extends Type = Type> {
+  /** R's `a %*% b`; out of core with `memory`. Throws NON_CONFORMABLE, TYPE. */
   matmul<B extends Vector<Num> | Plain>(b: B, o?: MatOptions): Matrix<Float<T, TypeOf<B>>>
+  /** As {@link matmul}, off the event loop. Rejects with `signal.reason` on abort, CLOSED if the store is closed meanwhile. */
   matmulAsync<B extends Vector<Num> | Plain>(b: B, o?: MatOptions): Promise<Matrix<Float<T, TypeOf<B>>>>
+  /** R's `crossprod`: `t(a) %*% b`, of `a` itself without `b`. */
   crossprod(o?: MatOptions): Matrix<Float<T>>
+  /** R's `crossprod`: `t(a) %*% b`, of `a` itself without `b`. */
   crossprod<B extends Vector<Num>>(b: B, o?: MatOptions): Matrix<Float<T, B['type']>>
+  /** As {@link crossprod}, off the event loop. Rejects with `signal.reason` on abort, CLOSED if the store is closed meanwhile. */
   crossprodAsync(o?: MatOptions): Promise<Matrix<Float<T>>>
+  /** As {@link crossprod}, off the event loop. Rejects with `signal.reason` on abort, CLOSED if the store is closed meanwhile. */
   crossprodAsync<B extends Vector<Num>>(b: B, o?: MatOptions): Promise<Matrix<Float<T, B['type']>>>
+  /** R's `tcrossprod`: `a %*% t(b)`, of `a` itself without `b`. */
   tcrossprod(o?: MatOptions): Matrix<Float<T>>
+  /** R's `tcrossprod`: `a %*% t(b)`, of `a` itself without `b`. */
   tcrossprod<B extends Vector<Num>>(b: B, o?: MatOptions): Matrix<Float<T, B['type']>>
+  /** As {@link tcrossprod}, off the event loop. Rejects with `signal.reason` on abort, CLOSED if the store is closed meanwhile. */
   tcrossprodAsync(o?: MatOptions): Promise<Matrix<Float<T>>>
+  /** As {@link tcrossprod}, off the event loop. Rejects with `signal.reason` on abort, CLOSED if the store is closed meanwhile. */
   tcrossprodAsync<B extends Vector<Num>>(b: B, o?: MatOptions): Promise<Matrix<Float<T, B['type']>>>
 }
 

@@ -27,13 +27,21 @@ const SUBSET_KEYS = ['name', 'replace', 'keep', 'into', 'drop']
 
 /** What this version lacks, in full types; bodies come from the table below. */
 export interface NdArray<T extends Type = Type> {
+  /** Sums of rows: the first `dims` dimensions are kept. */
   rowSums(o?: MarginOptions): Vector<Float<T>>
+  /** As {@link rowSums}, off the event loop. Rejects with `signal.reason` on abort, CLOSED if the store is closed meanwhile. */
   rowSumsAsync(o?: MarginOptions & AsyncOptions): Promise<Vector<Float<T>>>
+  /** Sums of columns: over the first `dims` dimensions. */
   colSums(o?: MarginOptions): Vector<Float<T>>
+  /** As {@link colSums}, off the event loop. Rejects with `signal.reason` on abort, CLOSED if the store is closed meanwhile. */
   colSumsAsync(o?: MarginOptions & AsyncOptions): Promise<Vector<Float<T>>>
+  /** Means of rows: the first `dims` dimensions are kept. */
   rowMeans(o?: MarginOptions): Vector<Float<T>>
+  /** As {@link rowMeans}, off the event loop. Rejects with `signal.reason` on abort, CLOSED if the store is closed meanwhile. */
   rowMeansAsync(o?: MarginOptions & AsyncOptions): Promise<Vector<Float<T>>>
+  /** Means of columns: over the first `dims` dimensions. */
   colMeans(o?: MarginOptions): Vector<Float<T>>
+  /** As {@link colMeans}, off the event loop. Rejects with `signal.reason` on abort, CLOSED if the store is closed meanwhile. */
   colMeansAsync(o?: MarginOptions & AsyncOptions): Promise<Vector<Float<T>>>
 }
 

@@ -14,7 +14,9 @@ import { checkAsync } from './windows.js'
 
 /** Where {@link Store.importNpy} puts what it reads. */
 export interface ImportNpyOptions extends AsyncOptions {
+  /** Name of the object in the store. */
   name?: string
+  /** Replaces an object of that name; default false. */
   replace?: boolean
 }
 

@@ -1,6 +1,6 @@
 /**
- * The operations of a vector and their free functions: types in full, bodies from the modules that have them. A table says what is
- * missing.
+ * The operations of a vector and their free functions: the functions' types in full (the methods' are in methods.ts), bodies from the modules
+ * that have them. A table says what is missing.
  */
 import { elementwise, numericInPlace, type Body } from './elementwise.js'
 import { fail, show } from './errors.js'
@@ -18,7 +18,6 @@ import type {
   NaRm,
   Num,
   Operand,
-  Ord,
   Plain,
   Real,
   ResultOptions,
@@ -33,141 +32,6 @@ import { freeSummaries, summaries } from './summaries.js'
 import { ordering } from './ordering.js'
 import { refusal, refuseMethods } from './unsupported.js'
 import { Vector } from './vector.js'
-
-type Add = <S extends Vector<Num>, Y extends Operand>(
-  this: S,
-  y: Y,
-  o?: ResultOptions,
-) => Shape<S | Y, Arith<S['type'], TypeOf<Y>>>
-type Div = <S extends Vector<Num>, Y extends Operand>(
-  this: S,
-  y: Y,
-  o?: ResultOptions,
-) => Shape<S | Y, Float<S['type'], TypeOf<Y>>>
-type Compare = <S extends Vector, Y extends Operand>(
-  this: S,
-  y: Y,
-  o?: ResultOptions,
-) => Shape<S | Y, 'logical'>
-type Logic = <S extends Vector, Y extends Operand>(
-  this: S,
-  y: Y,
-  o?: ResultOptions,
-) => Shape<S | Y, S['type'] extends 'raw' ? 'raw' : 'logical'>
-type Same = <S extends Vector<Num>>(this: S, o?: ResultOptions) => Shape<S, Arith<S['type']>>
-type Math1 = <S extends Vector<Num>>(this: S, o?: ResultOptions) => Shape<S, Float<S['type']>>
-type RealMath = <S extends Vector<Real>>(this: S, o?: ResultOptions) => Shape<S, 'numeric'>
-type InPlace = <S extends Vector<FixedType>>(this: S, y: Operand) => S
-type Abs = <S extends Vector<Num>>(
-  this: S,
-  o?: ResultOptions,
-) => Shape<S, S['type'] extends Whole ? 'integer' : 'numeric'>
-type Not = <S extends Vector>(
-  this: S,
-  o?: ResultOptions,
-) => Shape<S, S['type'] extends 'raw' ? 'raw' : 'logical'>
-type Test = <S extends Vector>(this: S) => Shape<S, 'logical'>
-type Math2 = <S extends Vector<Num>>(
-  this: S,
-  second?: Operand,
-  o?: ResultOptions,
-) => Shape<S, Float<S['type']>>
-type Running = <S extends Vector<Num>>(this: S, o?: ResultOptions) => Vector<Arith<S['type']>>
-type RunningProduct = <S extends Vector<Num>>(this: S, o?: ResultOptions) => Vector<Float<S['type']>>
-
-/** Element-wise operations; results are temporaries unless named or kept. */
-export interface Elementwise {
-  add: Add
-  sub: Add
-  mul: Add
-  mod: Add
-  idiv: Add
-  div: Div
-  pow: Div
-  neg: Same
-  abs: Abs
-  eq: Compare
-  ne: Compare
-  lt: Compare
-  le: Compare
-  gt: Compare
-  ge: Compare
-  and: Logic
-  or: Logic
-  xor: Logic
-  not: Not
-  isNa: Test
-  isNaN: Test
-  sqrt: Math1
-  exp: Math1
-  sin: Math1
-  cos: Math1
-  tan: Math1
-  asin: Math1
-  acos: Math1
-  atan: Math1
-  sinh: Math1
-  cosh: Math1
-  tanh: Math1
-  asinh: Math1
-  acosh: Math1
-  atanh: Math1
-  sign: RealMath
-  floor: RealMath
-  ceiling: RealMath
-  trunc: RealMath
-  expm1: RealMath
-  log1p: RealMath
-  log2: Math1
-  log10: Math1
-  cospi: RealMath
-  sinpi: RealMath
-  tanpi: RealMath
-  gamma: RealMath
-  lgamma: RealMath
-  digamma: RealMath
-  trigamma: RealMath
-  atan2: Div
-  log: Math2
-  round: Math2
-  signif: Math2
-  cumsum: Running
-  cummax: Running
-  cummin: Running
-  cumprod: RunningProduct
-  addInPlace: InPlace
-  subInPlace: InPlace
-  mulInPlace: InPlace
-  divInPlace: InPlace
-}
-
-/**
- * Summaries: plain scalars; null is NA, NaN is NaN, and `naRm` leaves both out. `range` is the pair of smallest and largest. The free functions take
- * several operands. Twins reject with `signal.reason` on abort, with CLOSED if the store is closed meanwhile; the vector is BUSY until they settle.
- * Throws TYPE where R has no such summary of the type; warns of empty extrema and of what is made logical.
- */
-export interface Summaries<T extends Type> {
-  sum(o?: NaRm): Total<T>
-  sumAsync(o?: NaRm & AsyncOptions): Promise<Total<T>>
-  prod(o?: NaRm): Total<T>
-  prodAsync(o?: NaRm & AsyncOptions): Promise<Total<T>>
-  mean(o?: NaRm): Total<T>
-  meanAsync(o?: NaRm & AsyncOptions): Promise<Total<T>>
-  min(o?: NaRm): Ord<T>
-  minAsync(o?: NaRm & AsyncOptions): Promise<Ord<T>>
-  max(o?: NaRm): Ord<T>
-  maxAsync(o?: NaRm & AsyncOptions): Promise<Ord<T>>
-  range(o?: NaRm): [Ord<T>, Ord<T>]
-  rangeAsync(o?: NaRm & AsyncOptions): Promise<[Ord<T>, Ord<T>]>
-  any(o?: NaRm): boolean | null
-  all(o?: NaRm): boolean | null
-  which(this: Vector<'logical'>, o?: ResultOptions): Vector<'numeric'>
-  order(o?: ResultOptions): Vector<'numeric'>
-  orderAsync(o?: AsyncOptions & ResultOptions): Promise<Vector<'numeric'>>
-  sort(o?: ResultOptions): Vector<T>
-  sortAsync(o?: AsyncOptions & ResultOptions): Promise<Vector<T>>
-  unique(o?: ResultOptions): Vector<T>
-}
 
 /** Methods of a vector that this version lacks, by what is missing. */
 const LACKING: Readonly<Record<string, readonly string[]>> = {
@@ -389,50 +253,205 @@ refuseMethods(Vector.prototype, 'Vector', LACKING)
 const free = freeFunctions()
 
 export const {
+  /** R's `x + y`, element by element. */
   add,
+  /** R's `x - y`, element by element. */
   sub,
+  /** R's `x * y`, element by element. */
   mul,
+  /** R's `x %% y`: the remainder, with the sign of `y`. */
   mod,
+  /** R's `x %/% y`: the quotient, rounded down. */
   idiv,
+  /** R's `x / y`. */
   div,
+  /** R's `x ^ y`. */
   pow,
+  /** R's `-x`. */
   neg,
+  /** The absolute value; of a complex number its modulus. */
   abs,
+  /** Adds `y` in place, in the file; the element type stays. Returns the vector. */
   addInPlace,
+  /** Subtracts `y` in place, in the file; the element type stays. Returns the vector. */
   subInPlace,
+  /** Multiplies by `y` in place, in the file; the element type stays. Returns the vector. */
   mulInPlace,
+  /** Divides by `y` in place, in the file; the element type stays. Returns the vector. */
   divInPlace,
 }: Operation = free
-export const { eq, ne, lt, le, gt, ge, and, or, xor, not, isNa, isNaN }: Operation = free
 export const {
+  /** R's `x == y`. */
+  eq,
+  /** R's `x != y`. */
+  ne,
+  /** R's `x < y`. */
+  lt,
+  /** R's `x <= y`. */
+  le,
+  /** R's `x > y`. */
+  gt,
+  /** R's `x >= y`. */
+  ge,
+  /** R's `x & y`, three-valued; of two raw vectors bit by bit. */
+  and,
+  /** R's `x | y`, three-valued; of two raw vectors bit by bit. */
+  or,
+  /** R's `xor(x, y)`, three-valued; of two raw vectors bit by bit. */
+  xor,
+  /** R's `!x`; of a raw vector bit by bit. */
+  not,
+  /** Whether each element is missing: NA or NaN, as R's is.na. */
+  isNa,
+  /** Whether each element is NaN and not NA. */
+  isNaN,
+}: Operation = free
+export const {
+  /** The square root. */
   sqrt,
+  /** e to the power of each element. */
   exp,
+  /** The sine, of radians. */
   sin,
+  /** The cosine, of radians. */
   cos,
+  /** The tangent, of radians. */
   tan,
+  /** The arcsine, in radians. */
   asin,
+  /** The arccosine, in radians. */
   acos,
+  /** The arctangent, in radians. */
   atan,
+  /** The hyperbolic sine. */
   sinh,
+  /** The hyperbolic cosine. */
   cosh,
+  /** The hyperbolic tangent. */
   tanh,
+  /** The inverse hyperbolic sine. */
   asinh,
+  /** The inverse hyperbolic cosine. */
   acosh,
+  /** The inverse hyperbolic tangent. */
   atanh,
 }: Operation = free
-export const { sign, floor, ceiling, trunc, expm1, log1p, log2, log10, cospi, sinpi, tanpi }: Operation = free
-export const { gamma, lgamma, digamma, trigamma, atan2, log, round, signif }: Operation = free
-export const { cumsum, cummax, cummin, cumprod }: Operation = free
-export const { sum, prod, mean, min, max, range, any, all, which, order, sort, unique }: Operation = free
-export const { matmul, crossprod, tcrossprod, rowSums, colSums, rowMeans, colMeans }: Operation = free
 export const {
+  /** -1, 0 or 1. */
+  sign,
+  /** Rounded down. */
+  floor,
+  /** Rounded up. */
+  ceiling,
+  /** Rounded towards zero. */
+  trunc,
+  /** `exp(x) - 1`, accurate for small `x`. */
+  expm1,
+  /** `log(1 + x)`, accurate for small `x`. */
+  log1p,
+  /** The logarithm to base 2. */
+  log2,
+  /** The logarithm to base 10. */
+  log10,
+  /** `cos(pi * x)`. */
+  cospi,
+  /** `sin(pi * x)`. */
+  sinpi,
+  /** `tan(pi * x)`. */
+  tanpi,
+}: Operation = free
+export const {
+  /** The gamma function. */
+  gamma,
+  /** The logarithm of the absolute gamma function. */
+  lgamma,
+  /** The first derivative of `lgamma`. */
+  digamma,
+  /** The second derivative of `lgamma`. */
+  trigamma,
+  /** R's `atan2(x, y)`: the angle of the point (y, x), in radians. */
+  atan2,
+  /** The logarithm, natural without a base as second operand. */
+  log,
+  /** R's round to decimal digits, the second operand (default 0). */
+  round,
+  /** R's signif: rounded to significant digits, the second operand (default 6). */
+  signif,
+}: Operation = free
+export const {
+  /** Running sums. */
+  cumsum,
+  /** Running maxima. */
+  cummax,
+  /** Running minima. */
+  cummin,
+  /** Running products. */
+  cumprod,
+}: Operation = free
+export const {
+  /** The sum; NA if an element is. */
+  sum,
+  /** The product. */
+  prod,
+  /** The mean. */
+  mean,
+  /** The smallest element. */
+  min,
+  /** The largest element. */
+  max,
+  /** The smallest and the largest element. */
+  range,
+  /** Whether any element is true; null where nobody knows. */
+  any,
+  /** Whether all elements are true; null where nobody knows. */
+  all,
+  /** Positions, from 0, of the elements that are true. */
+  which,
+  /** Positions, from 0, in ascending order of the elements; stable, NA last. */
+  order,
+  /** The elements in ascending order, NA last. */
+  sort,
+  /** Each different element once, in order of first appearance. */
+  unique,
+}: Operation = free
+export const {
+  /** R's `a %*% b`; out of core with `memory`. Throws NON_CONFORMABLE, TYPE. */
+  matmul,
+  /** R's `crossprod`: `t(a) %*% b`, of `a` itself without `b`. */
+  crossprod,
+  /** R's `tcrossprod`: `a %*% t(b)`, of `a` itself without `b`. */
+  tcrossprod,
+  /** Sums of rows: the first `dims` dimensions are kept. */
+  rowSums,
+  /** Sums of columns: over the first `dims` dimensions. */
+  colSums,
+  /** Means of rows: the first `dims` dimensions are kept. */
+  rowMeans,
+  /** Means of columns: over the first `dims` dimensions. */
+  colMeans,
+}: Operation = free
+export const {
+  /** Sample variances of rows. */
   fmallocRowVars,
+  /** Sample variances of columns. */
   fmallocColVars,
+  /** `a %*% x` out of core, in tiles of `tileMb` MiB (default 256). */
   fmallocMatmulOoc,
+  /** `t(a) %*% x` out of core, in tiles of `tileMb` MiB (default 256). */
   fmallocCrossprodOoc,
+  /** `a %*% t(x)` out of core, in tiles of `tileMb` MiB (default 256). */
   fmallocTcrossprodOoc,
 }: Operation = free
-export const { fmallocAdd, fmallocSub, fmallocMul, fmallocDiv }: Operation = free
+export const {
+  /** Adds `y` to a numeric vector in place; returns it. */
+  fmallocAdd,
+  /** Subtracts `y` from a numeric vector in place; returns it. */
+  fmallocSub,
+  /** Multiplies a numeric vector by `y` in place; returns it. */
+  fmallocMul,
+  /** Divides a numeric vector by `y` in place; returns it. */
+  fmallocDiv,
+}: Operation = free
 
 /** R's t(): see {@link Matrix.transpose}. */
 export const transpose: Operation['transpose'] = (x, o) =>

@@ -195,11 +195,13 @@ export function fmallocRuntime(x: Vector | List): Store {
   )
 }
 
+/** R's name of the element type; 'list' for a list. */
 export function fmallocVectorType(x: Vector | List): RType | 'list' {
   handleBehind(x, 'fmallocVectorType')
   return x.type as RType | 'list'
 }
 
+/** Elements of a vector, cells of a list. */
 export function fmallocVectorLength(x: Vector | List): number {
   handleBehind(x, 'fmallocVectorLength')
   return x.length

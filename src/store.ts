@@ -93,15 +93,19 @@ export class Store {
 
   // ---- identity; none of these throws, also after close
 
+  /** The absolute path of the file. */
   get path(): string {
     return this.#facts.path
   }
+  /** 32 hex digits that tell this store from every other; a plain copy of the file has the same. */
   get uuid(): string {
     return this.#facts.uuid
   }
+  /** 'persistent' or 'scratch'. */
   get mode(): Mode {
     return this.#facts.mode
   }
+  /** Whether it was opened read-only. */
   get readOnly(): boolean {
     return this.#facts.readOnly
   }
@@ -109,6 +113,7 @@ export class Store {
   get created(): boolean {
     return this.#facts.created
   }
+  /** Whether the handle has ended, or cleanupFmalloc refuses new objects. */
   get closed(): boolean {
     return !this.#space.accepting
   }
@@ -294,6 +299,7 @@ export class Store {
     return this.get(name) ?? fail('NOT_FOUND', `no object named ${show(name)} in ${this.path}`, { name })
   }
 
+  /** Whether an object has this name. */
   has(name: string): boolean {
     const wanted = checkName(name)
     this.#space.checkAccepting()
@@ -472,10 +478,12 @@ export class Store {
     }
   }
 
+  /** What JSON has of a store: path and uuid. */
   toJSON(): { path: string; uuid: string } {
     return { path: this.path, uuid: this.uuid }
   }
 
+  /** What Node prints: a summary, never the data. */
   [inspect.custom](): string {
     return inspectStore(this)
   }
@@ -495,10 +503,12 @@ export class Store {
     native.storeClose(this.#space.handle)
   }
 
+  /** {@link close}, at the end of a block with `using`. */
   [Symbol.dispose](): void {
     this.close()
   }
 
+  /** {@link sync}, then {@link close}, at the end of a block with `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     try {
       if (!this.closed) await this.sync()

@@ -23,7 +23,9 @@ export type Canon<A> = A extends 'double' | 'real' ? 'numeric' : A extends Type 
 
 /** A complex number. As an operand it is recognised by its keys. */
 export interface Complex {
+  /** The real part. */
   readonly re: number
+  /** The imaginary part. */
   readonly im: number
 }
 
@@ -76,6 +78,7 @@ export type Operand = Vector | Expr | Plain | boolean | number | bigint | string
 
 /** R's `1L`: a JavaScript number is always a double, as in R. Made by {@link int}. */
 export interface Int {
+  /** A whole number from -2147483647 to 2147483647. */
   readonly int: number
 }
 
@@ -163,6 +166,7 @@ export type Total<T extends Type> = T extends 'complex'
 
 /** R's 1-based subscript: zeros drop, negatives exclude, fractions truncate. Made by {@link rIndex}. */
 export interface RIndex {
+  /** Tells it from other objects. */
   readonly rIndex: true
 }
 
@@ -189,41 +193,57 @@ export type ElementIndex = number | string | RIndex
 
 /** What `onProgress` receives. */
 export interface Progress {
+  /** Units done. */
   readonly done: number
+  /** Units in all. */
   readonly total: number
+  /** What is counted. */
   readonly unit: 'bytes' | 'tiles' | 'records'
 }
 
 /** Options of every asynchronous operation. An aborted one rejects with `signal.reason`. */
 export interface AsyncOptions {
+  /** Aborts the operation. */
   signal?: AbortSignal | undefined
+  /** Called now and then, on this thread. */
   onProgress?: ((p: Progress) => void) | undefined
+  /** Bytes that an out-of-core product may keep in memory; other operations only check it. */
   memory?: Bytes | undefined
 }
 
 /** Where a result goes: without `name` and `keep` it is a temporary. */
 export interface ResultOptions {
+  /** Commits the result under this name. */
   name?: string
+  /** Replaces an object of that name; default false. */
   replace?: boolean
+  /** Commits the result, without a name if none is given; default false. */
   keep?: boolean
+  /** The store of the result; default: that of the operand. */
   into?: Store
 }
 
 /** Options of the constructors. */
 export interface CreateOptions {
+  /** Name in the store. */
   name?: string
+  /** Replaces an object of that name, in one act; default false. */
   replace?: boolean
+  /** Zeros where only a length is given; default true. */
   zeroInitialize?: boolean
+  /** R's names() of the elements. */
   names?: readonly (string | null)[] | Vector<'character'>
 }
 
 /** Drop missing values first. */
 export interface NaRm {
+  /** Leaves NA and NaN out; default false. */
   naRm?: boolean
 }
 
 /** Options of row and column reductions. */
 export interface MarginOptions extends NaRm {
+  /** How many leading dimensions count as rows; default 1. */
   dims?: number
 }
 
@@ -287,9 +307,13 @@ export interface FmallocOptions {
 export type Shaped = 'vector' | 'matrix' | 'array'
 
 interface RefBase {
+  /** Of the store. */
   readonly uuid: string
+  /** Of the file, absolute; empty for an anonymous scratch file. */
   readonly path: string
+  /** Number of the object in its store. */
   readonly id: number
+  /** Tells the object from others that had or will have its id. */
   readonly generation: number
   /** Works in this process only. */
   readonly temporary: boolean
@@ -297,10 +321,15 @@ interface RefBase {
 
 /** The small plain name of a vector: clonable, JSON-safe; `start` is the first element of a subarray. */
 export interface VectorRef<T extends Type = Type, K extends Shaped = Shaped> extends RefBase {
+  /** 'vector', 'matrix' or 'array'. */
   readonly kind: K
+  /** The element type. */
   readonly type: T
+  /** Elements. */
   readonly length: number
+  /** Extents, or null. */
   readonly dim: readonly number[] | null
+  /** Position of the first element in the whole object. */
   readonly start: number
 }
 
@@ -309,14 +338,19 @@ export type Schema = { readonly [column: string]: Type }
 
 /** The name of a data frame. */
 export interface DataFrameRef<C extends Schema = Schema> extends RefBase {
+  /** 'dataFrame'. */
   readonly kind: 'dataFrame'
+  /** Names and types of the columns. */
   readonly schema: C
+  /** Rows. */
   readonly nrow: number
 }
 
 /** The name of a list. */
 export interface ListRef extends RefBase {
+  /** 'list'. */
   readonly kind: 'list'
+  /** Cells. */
   readonly length: number
 }
 
@@ -336,42 +370,77 @@ export type Stored = Vector | List | DataFrame
 
 /** One row of `store.allocations()`. Offsets and sizes in bytes, length in elements. */
 export interface AllocationRecord {
+  /** Where the record is in the file, bytes. */
   recordOffset: number
+  /** Unique, rising with creation. */
   generation: number
+  /** Whether it counts. */
   state: 'committed' | 'tombstone' | 'in_progress' | 'unknown'
+  /** R's name of the element type. */
   type: string
+  /** Elements. */
   length: number
+  /** Where the elements are in the file, bytes. */
   payloadOffset: number
+  /** Bytes of the elements. */
   payloadNbytes: number
+  /** A sum: 1 recoverable, 2 text, 4 a container. */
   flags: number
+  /** Whether a reference to it can be opened later. */
   recoverable: boolean
+  /** Name in the store, or null. */
   name: string | null
 }
 
 /** The runtime part of a diagnosis. */
 export interface RuntimeInfo {
+  /** The absolute path. */
   filepath: string
+  /** See {@link Store.uuid}. */
   uuid: string
+  /** 'persistent' or 'scratch'. */
   mode: Mode
+  /** Bytes of the file. */
   mappedBytes: number
+  /** Whether cleanupFmalloc was called while objects were alive. */
   closeRequested: boolean
+  /** Living handles of all threads. */
   liveVectors: number
+  /** Buffers over elements that were given out and are not collected yet. */
   externalRefs: number
+  /** Where the first catalog segment is in the file, bytes. */
   catalogHeadOffset: number
+  /** Records that count. */
   catalogCount: number
+  /** The last sequence number issued. */
   catalogEpoch: number
+  /** Whether the store is open. */
   runtimeOpen: boolean
 }
 
 /** What `store.diagnose()` returns. */
 export interface Diagnosis {
+  /** Of the open store. */
   runtime: RuntimeInfo
+  /** As {@link Store.allocations}. */
   catalog: AllocationRecord[]
+  /** Numbers by name; see {@link Store.diagnose}. */
   summary: Readonly<Record<string, number | boolean | string>>
 }
 
 /** What `store.verify()` returns. */
 export interface VerifyReport {
+  /** Whether there are no faults. */
   ok: boolean
-  faults: readonly { where: string; offset: number; what: string; id: number | null }[]
+  /** Each fault: the place, its byte offset, what is wrong, and the id of the record or null. */
+  faults: readonly {
+    /** The part of the file. */
+    where: string
+    /** Bytes from the start of the file. */
+    offset: number
+    /** What is wrong. */
+    what: string
+    /** Of the record, or null. */
+    id: number | null
+  }[]
 }

@@ -27,7 +27,7 @@ import type { Lane } from './lane.js'
 import { destroyObject, keepObject } from './life.js'
 import { native } from './native.js'
 import { checkFlag, checkKeys, isGiven } from './options.js'
-import type { Elementwise, Summaries } from './operations.js'
+import type { Elementwise, Summaries } from './methods.js'
 import { exact, isRIndex } from './scalar.js'
 import type { Matrix } from './matrix.js'
 import type { NdArray } from './ndarray.js'
@@ -91,7 +91,9 @@ export let isVector: (x: unknown) => x is Vector
 
 /** Operations, whose bodies operations.ts puts on the prototype. */
 export interface Vector<T extends Type = Type> extends Elementwise, Summaries<T> {
+  /** Begins a lazy expression on the vector: nothing runs before {@link Expr.evaluate} or a summary. */
   lazy(): Expr<T>
+  /** Not there yet: throws UNSUPPORTED. */
   toArrow(): Promise<unknown>
 }
 
@@ -147,6 +149,7 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   get kind(): Shaped {
     return this.#isWhole() ? (KINDS[this.#handle.attributes.kind] ?? 'vector') : 'vector'
   }
+  /** The element type, by R's name. */
   get type(): T {
     return this.#handle.dtype.name as Type as T
   }
@@ -177,6 +180,7 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
   get store(): Store | null {
     return this.#handle.store
   }
+  /** 'committed', 'temporary', 'destroyed' or 'closed'. */
   get state(): State {
     return this.#handle.state()
   }
@@ -614,11 +618,13 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
     }
   }
 
+  /** Text where text is wanted; otherwise throws OPERATOR, since JavaScript operators cannot work here. */
   [Symbol.toPrimitive](hint: string): string {
     if (hint === 'string') return summarize(this)
     return fail('OPERATOR', 'JavaScript operators do not work on vectors: use a.add(b), a.eq(b), v.get(0)')
   }
 
+  /** What Node prints: a summary, never the data. */
   [inspect.custom](): string {
     return inspectVector(this)
   }

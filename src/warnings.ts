@@ -25,8 +25,11 @@ export type WarningCode =
 
 /** One collected warning; `operation` names the call that raised it. */
 export interface FmallocWarning {
+  /** The category. */
   readonly code: WarningCode
+  /** What happened, in R's words where R has some. */
   readonly message: string
+  /** The call that warned. */
   readonly operation: string
 }
 
