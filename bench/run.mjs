@@ -1,9 +1,10 @@
 // `npm run bench`: measures, prints a table, and writes the same as JSON to target/bench.json. `npm run bench -- --write` keeps
-// both: bench/RESULTS.md and bench/results.json. `npm run bench -- view-loop open` measures only those. RFMALLOC_BENCH_DIR says where the stores go
-// (default: the temporary folder); RFMALLOC_BENCH_RUNS how many runs a median is of (default 5).
+// both, bench/RESULTS.md and bench/results.json, and draws docs/benchmarks.md. `npm run bench -- view-loop open` measures only those.
+// RFMALLOC_BENCH_DIR says where the stores go (default: the temporary folder); RFMALLOC_BENCH_RUNS how many runs a median is of (default 5).
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { writeBenchPage } from '../scripts/bench-page.mjs'
 import { compact } from './compact.mjs'
 import { create } from './create.mjs'
 import { csv } from './csv.mjs'
@@ -68,4 +69,5 @@ if (write) {
   writeFileSync(new URL('results.json', import.meta.url), json)
   const deaths = JSON.parse(readFileSync(new URL('deaths.json', import.meta.url), 'utf8'))
   writeFileSync(new URL('RESULTS.md', import.meta.url), markdown(results, deaths))
+  writeBenchPage(results)
 }
