@@ -64,9 +64,9 @@ test("the core's bits are the facade's", t => {
 })
 
 test("every code of the core is in the facade's union, spelt the same", t => {
-  const codes = [...source('crates/rfmalloc-core/src/error.rs').matchAll(/=> c?"ERR_FMALLOC_([A-Z_]+)"/g)].map(
-    m => m[1],
-  )
+  const codes = [
+    ...source('crates/rfmalloc-core/src/error.rs').matchAll(/=> c?"ERR_FMALLOC_([A-Z_]+)"/g),
+  ].map(m => m[1])
   t.true(codes.length >= 27)
   const [, text] = /export type FmallocErrorCode = `ERR_FMALLOC_\$\{([\s\S]*?)\}`/.exec(
     source('src/errors.ts'),
