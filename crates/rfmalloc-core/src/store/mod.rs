@@ -268,8 +268,9 @@ impl Shared {
 
     /// `IO` if a page was lost, or the file is shorter than it should be.
     fn check_whole(&self) -> Result<()> {
-        let file_len = self.lock().file_len;
-        self.seam.loss.check_length(file_len)
+        // Under the mutex until the file was asked: a compaction of ours may cut it.
+        let inner = self.lock();
+        self.seam.loss.check_length(inner.file_len)
     }
 
     fn wait<'a>(&self, guard: MutexGuard<'a, Inner>) -> MutexGuard<'a, Inner> {
