@@ -136,7 +136,9 @@ function beyond(x, tol) {
 function wrongComplex([re, im], { tol, na_nan_either: either = false }) {
   if (isNaNHex(re) || isNaNHex(im)) {
     const wrong = [{ what: 'NaN for a number', element: ['0000000000000000', '0000000000000000'] }]
-    if (!either) wrong.push({ what: 'NA and NaN', element: [re === NA ? NAN : NA, im] })
+    // A complex scalar is null where either part is NA: which part it is cannot be seen.
+    const other = re === NA || im === NA ? [NAN, NAN] : [NA, im]
+    if (!either) wrong.push({ what: 'NA and NaN', element: other })
     return wrong
   }
   const parts = [toDouble(re), toDouble(im)]
