@@ -203,6 +203,8 @@ fn a_store_that_cuts_its_own_file_takes_it_for_nobody_elses_cut() {
         store.compact(&mut |_, _| true).unwrap();
     }
     stop.store(true, Ordering::Release);
-    asking.into_iter().for_each(|t| t.join().unwrap());
+    for t in asking {
+        t.join().unwrap();
+    }
     assert_whole(&store);
 }
