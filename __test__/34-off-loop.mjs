@@ -4,7 +4,7 @@
 // "While work waits" is made certain by pipes that nobody writes to: as long as libuv's threads are opening them, nothing that is begun starts.
 
 import { spawnSync } from 'node:child_process'
-import { setMaxListeners } from 'node:events'
+import { getEventListeners } from 'node:events'
 import fs from 'node:fs'
 import path from 'node:path'
 import test from 'ava'
@@ -78,7 +78,6 @@ test('an abort rejects with its reason, and then nothing is held', async t => {
   const store = freshStore(t)
   const x = store.vector('numeric', N)
   const controller = new AbortController()
-  setMaxListeners(MANY, controller.signal)
   const reason = new Error('enough')
   const waiting = stalled(t, () => {
     const all = crowd(x, { signal: controller.signal })
@@ -88,7 +87,6 @@ test('an abort rejects with its reason, and then nothing is held', async t => {
   for (const end of await deadline('aborted sums', Promise.allSettled(waiting))) t.is(end.reason, reason)
   // Some of these may be at their end already.
   const later = new AbortController()
-  setMaxListeners(MANY, later.signal)
   const running = crowd(x, { signal: later.signal })
   await running[0]
   later.abort(reason)
@@ -96,6 +94,37 @@ test('an abort rejects with its reason, and then nothing is held', async t => {
   for (const end of ends) t.true(end.value === 0 || end.reason === reason)
   t.true(x.destroy(), 'no operation holds it')
   t.is(store.diagnose().summary.temporaries, 0)
+})
+
+// Every operation used to listen by itself, so the eleventh on one signal made Node warn of a leak (MaxListenersExceededWarning).
+test('operations on one signal share its listener, and the last takes it away', async t => {
+  const store = freshStore(t)
+  const x = store.vector('numeric', N)
+  const controller = new AbortController()
+  const { signal } = controller
+  const listeners = () => getEventListeners(signal, 'abort').length
+  const warned = []
+  const listen = warning => warned.push(warning.name)
+  process.on('warning', listen)
+  t.teardown(() => process.off('warning', listen))
+  for (let round = 0; round < 2; round++) {
+    const all = stalled(t, () => {
+      const begun = [...crowd(x, { signal }), x.prefetch({ signal })]
+      t.is(listeners(), 1)
+      return begun
+    })
+    await deadline('sums', Promise.all(all))
+    t.is(listeners(), 0)
+  }
+  const waiting = stalled(t, () => {
+    const begun = crowd(x, { signal })
+    controller.abort('enough')
+    t.is(listeners(), 0)
+    return begun
+  })
+  for (const end of await deadline('sums', Promise.allSettled(waiting))) t.is(end.reason, 'enough')
+  await new Promise(resolve => setImmediate(resolve))
+  t.deepEqual(warned, [])
 })
 
 test('progress goes up to the end in bytes; what a listener throws rejects', async t => {

@@ -2,7 +2,6 @@
 // read wrongly where an extent is nothing or one; names of the wrong side; work that keeps its space after an abort, or the event loop.
 
 import { spawnSync } from 'node:child_process'
-import { setMaxListeners } from 'node:events'
 import test from 'ava'
 import {
   colMeans,
@@ -340,7 +339,6 @@ test.serial('an abort rejects with its reason, and everything it took comes back
   const store = freshStore(t)
   const x = matrix(store, 4000, 700)
   const controller = new AbortController()
-  setMaxListeners(16, controller.signal)
   const reason = new Error('enough')
   const all = crowd(x, { signal: controller.signal, memory: '1 MiB' })
   controller.abort(reason)

@@ -3,6 +3,7 @@
  * and keeps its numbers in a control, which is read by a timer: nothing calls into JavaScript from there.
  */
 import { native, type Control } from './native.js'
+import { onAbort } from './signals.js'
 import type { AsyncOptions, Progress } from './types.js'
 
 /** Milliseconds between two looks at the numbers. */
@@ -35,14 +36,15 @@ export async function watched<R>(
     progress?.(now)
   }
   let timer: NodeJS.Timeout | undefined
-  let stopped: (() => void) | undefined
+  let forget = (): void => {}
   const ending = new Promise<never>((_, reject) => {
-    stopped = () => {
-      // Now, not in the turn that the rejection takes: the caller may go on without one.
-      native.controlStop(control)
-      reject(signal?.reason as Error)
+    if (signal !== undefined) {
+      forget = onAbort(signal, () => {
+        // Now, not in the turn that the rejection takes: the caller may go on without one.
+        native.controlStop(control)
+        reject(signal.reason as Error)
+      })
     }
-    signal?.addEventListener('abort', stopped, { once: true })
     if (progress === undefined) return
     timer = setInterval(() => {
       try {
@@ -70,6 +72,6 @@ export async function watched<R>(
   } finally {
     running.delete(control)
     clearInterval(timer)
-    if (stopped !== undefined) signal?.removeEventListener('abort', stopped)
+    forget()
   }
 }

@@ -7,6 +7,7 @@ import { fail, show } from './errors.js'
 import { WINDOW } from './memory.js'
 import { native } from './native.js'
 import { checkKeys, isGiven, MIB, parseBytes } from './options.js'
+import { onAbort } from './signals.js'
 import type { AsyncOptions, FixedType } from './types.js'
 import { partsOf, type Parts, type Vector } from './vector.js'
 
@@ -114,14 +115,13 @@ export async function abortable<R>(promise: Promise<R>, signal: AbortSignal | un
   if (signal === undefined) return promise
   promise.catch(() => {})
   signal.throwIfAborted()
-  let onAbort: (() => void) | undefined
+  let forget = (): void => {}
   const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason as Error)
-    signal.addEventListener('abort', onAbort, { once: true })
+    forget = onAbort(signal, () => reject(signal.reason as Error))
   })
   try {
     return await Promise.race([promise, aborted])
   } finally {
-    if (onAbort !== undefined) signal.removeEventListener('abort', onAbort)
+    forget()
   }
 }
