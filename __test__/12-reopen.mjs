@@ -103,6 +103,17 @@ test('names of every kind come back', t => {
   t.false(again.has('hasOwnProperty'))
 })
 
+test('a store that nobody asked for names knows after its close how many there were', t => {
+  const store = freshStore(t)
+  for (let i = 0; i < 100; i++) store.vector('integer', [i], { name: `n${i}` })
+  store.vector('integer', [1])
+  store.delete('n5')
+  const again = reopened(t, store)
+  t.is(store.size, 99)
+  again.close()
+  t.is(again.size, 99)
+})
+
 test('a temporary is gone after reopening and its space is free again', t => {
   const store = freshStore(t)
   store.vector('integer', [1, 2, 3], { name: 'v' }).copy()

@@ -13,7 +13,11 @@ const main = fileURLToPath(new URL('../dist/src/cli/main.js', import.meta.url))
 
 /** Runs the command line; text unless it printed JSON. */
 function run(cwd, ...args) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], { cwd, encoding: 'utf8' })
+  const { status, stdout, stderr } = spawnSync(process.execPath, [main, ...args], {
+    cwd,
+    encoding: 'utf8',
+    maxBuffer: 2 ** 26,
+  })
   return { status, out: stdout, err: stderr, json: () => JSON.parse(stdout) }
 }
 
@@ -70,6 +74,54 @@ test('ls lists the named objects, with --all also the columns of frames', t => {
   const empty = folderWithStore(t)
   t.deepEqual(run(empty, 'ls', 's.fm', '--json').json(), [])
   t.is(run(empty, 'ls', 's.fm').out.trim().split('\n').length, 1)
+})
+
+// Lines are put together as bytes in pieces of 256 KiB: none may be cut, and none may differ from what JSON and the escapes of one line say.
+test('ls of many objects writes each in its line, whatever is in their names', t => {
+  const names = Array.from({ length: 20_000 }, (_, i) => `sensor/${i}`)
+  names.push(
+    'quote " and \\ backslash',
+    'tab\t and \u0000',
+    'größer 👍 \u2028 \u200b',
+    '\u007f',
+    'x'.repeat(4096),
+  )
+  names.push('\u0001'.repeat(4096), '👍'.repeat(1024))
+  const folder = folderWithStore(t, store => {
+    for (const [i, name] of names.entries()) store.vector(i % 3 === 0 ? 'raw' : 'numeric', i % 7, { name })
+    store.list([store.vector('integer', [1])], { name: 'last' })
+  })
+  const list = run(folder, 'ls', 's.fm', '--json')
+  t.deepEqual(
+    list.json().map(o => o.name),
+    [...names, 'last'],
+  )
+  const objects = run(folder, 'ls', 's.fm', '--json', '--all').json()
+  t.deepEqual(
+    objects.map(o => o.name),
+    [...names, null, 'last'],
+  )
+  t.is(
+    list.out,
+    `[${objects
+      .filter(o => o.name !== null)
+      .map(o => JSON.stringify(o))
+      .join('\n,')}\n]\n`,
+  )
+  for (const [i, o] of objects.slice(0, names.length).entries()) {
+    const [type, width] = i % 3 === 0 ? ['raw', 1] : ['numeric', 8]
+    t.like(o, { kind: 'vector', type, length: i % 7, dim: '' })
+    t.true(o.nbytes >= (i % 7) * width)
+  }
+  const { out } = run(folder, 'ls', 's.fm', '--all')
+  const escaped = name =>
+    name?.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, c => `\\u{${c.codePointAt(0).toString(16)}}`)
+  const lines = out.split('\n')
+  t.is(lines.pop(), '')
+  t.is(lines.length, objects.length + 1)
+  const start = lines[0].indexOf('name')
+  for (const [i, { name, id, generation }] of objects.entries())
+    t.is(lines[i + 1].slice(start), escaped(name) ?? `#${id}.${generation}`)
 })
 
 test('info and head describe a store and its objects', t => {

@@ -239,6 +239,16 @@ const tasks = {
     print({ n })
   },
 
+  /** All names of a store that was just opened. */
+  async lsKeys({ file }) {
+    const { openFmalloc } = await import('rfmalloc')
+    const store = openFmalloc(file, { readOnly: true })
+    const started = performance.now()
+    const names = [...store.keys()]
+    print({ ms: performance.now() - started, n: names.length, peak: peakMiB() })
+    store.close()
+  },
+
   /** Names n vectors of 8 doubles in a fresh store, from JavaScript. */
   async createFmalloc({ file, n, kill }) {
     const { openFmalloc } = await import('rfmalloc')

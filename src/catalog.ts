@@ -4,6 +4,7 @@
  */
 import { dtypeOf } from './dtype.js'
 import { quietly } from './errors.js'
+import { eachText } from './names.js'
 import { native, type NativeListing } from './native.js'
 import { spaceOf, type Store } from './store.js'
 
@@ -39,44 +40,22 @@ function typeName(code: number): string | null {
   return code === DAMAGED ? null : quietly(() => dtypeOf(code).name, `type ${code}`)
 }
 
-/**
- * Calls `each` with every object's name (null: none) and what `describe` makes of the rest, which is asked once for each combination: a million
- * objects are mostly alike.
- */
-export function eachListed(
-  store: Store,
-  describe: (object: Listed) => string,
-  each: (name: string | null, i: number, description: string) => void,
-): { ids: Float64Array; generations: Float64Array } {
-  spaceOf(store).checkAccepting()
-  const all = native.storeListing(spaceOf(store).handle)
-  const { names, nameLengths, ids, generations, kinds, typeCodes, lengths, nbytes } = all
-  const dims = all.dims.length < ids.length ? undefined : all.dims.split(',')
-  const known = new Map<string, string>()
-  let [at, last, lastKey] = [0, '', '']
-  for (let i = 0; i < ids.length; i++) {
-    const dim = dims?.[i] ?? ''
-    const isAsBefore =
-      i > 0 &&
-      dim === '' &&
-      lengths[i] === lengths[i - 1] &&
-      nbytes[i] === nbytes[i - 1] &&
-      typeCodes[i] === typeCodes[i - 1] &&
-      kinds[i] === kinds[i - 1] &&
-      lastKey.endsWith(',')
-    if (!isAsBefore) {
-      lastKey = `${kinds[i]},${typeCodes[i]},${lengths[i]},${nbytes[i]},${dim}`
-      last = known.get(lastKey) ?? describe(listed(all, i, dim, null))
-      known.set(lastKey, last)
-    }
-    const length = nameLengths[i] as number
-    each(length < 0 ? null : names.slice(at, at + length), i, last)
-    at += Math.max(0, length)
-  }
-  return { ids, generations }
+/** The committed objects of a store in the order of creation, as columns. */
+export interface Columns extends Omit<NativeListing, 'dimRows' | 'dims'> {
+  /** Extents as "2x3" of the objects that have some. */
+  readonly dims: ReadonlyMap<number, string>
 }
 
-function listed(all: NativeListing, i: number, dim: string, name: string | null): Listed {
+/** Reads the catalog. */
+export function columns(store: Store): Columns {
+  spaceOf(store).checkAccepting()
+  const { dimRows, dims: text, ...all } = native.storeListing(spaceOf(store).handle)
+  const extents = text.split(',')
+  return { ...all, dims: new Map(Array.from(dimRows, (i, k) => [i, extents[k] as string])) }
+}
+
+/** Object `i`. */
+export function listed(all: Columns, i: number, name: string | null): Listed {
   return {
     name,
     id: all.ids[i] as number,
@@ -84,22 +63,16 @@ function listed(all: NativeListing, i: number, dim: string, name: string | null)
     kind: KINDS[all.kinds[i] as number] as (typeof KINDS)[number],
     type: typeName(all.typeCodes[i] as number),
     length: all.lengths[i] as number,
-    dim,
+    dim: all.dims.get(i) ?? '',
     nbytes: all.nbytes[i] as number,
   }
 }
 
 /** The committed objects of a store in the order of creation. */
 export function* listing(store: Store): IterableIterator<Listed> {
-  spaceOf(store).checkAccepting()
-  const all = native.storeListing(spaceOf(store).handle)
-  const dims = all.dims.split(',')
-  let at = 0
-  for (let i = 0; i < all.ids.length; i++) {
-    const length = all.nameLengths[i] as number
-    yield listed(all, i, dims[i] ?? '', length < 0 ? null : all.names.slice(at, at + length))
-    at += Math.max(0, length)
-  }
+  const all = columns(store)
+  let i = 0
+  for (const name of eachText(all.names)) yield listed(all, i++, name)
 }
 
 /** Every byte of the file, in order. */

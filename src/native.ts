@@ -126,11 +126,17 @@ export interface NativeIndex {
   token?: number
 }
 
+/** Many texts in one piece. */
+export interface NativeTexts {
+  /** UTF-8, one after the other. */
+  bytes: Uint8Array
+  /** Bytes of each; -1: there is none. */
+  lengths: Int32Array
+}
+
 /** Objects in the order of creation, in long arrays. */
 export interface NativeListing {
-  /** One after the other, by their lengths; -1: no name. */
-  names: string
-  nameLengths: Int32Array
+  names: NativeTexts
   ids: Float64Array
   generations: Float64Array
   kinds: Uint8Array
@@ -138,7 +144,9 @@ export interface NativeListing {
   typeCodes: Uint8Array
   lengths: Float64Array
   nbytes: Float64Array
-  /** Extents as "2x3", with commas between objects. */
+  /** Objects that have extents, rising. */
+  dimRows: Uint32Array
+  /** Theirs as "2x3", with commas between objects. */
   dims: string
 }
 
@@ -261,6 +269,8 @@ export interface Native {
   storeFlush(handle: number): void
   storeInfo(handle: number): NativeInfo
   storeNamed(handle: number): number
+  /** The same of a store that is about to close; reads no names. */
+  storeNamedLast(handle: number): number
   storeNbytes(handle: number): number
   storeAllocations(handle: number): AllocationRecord[]
   storeListing(handle: number): NativeListing
@@ -287,7 +297,7 @@ export interface Native {
   /** Frees temporaries whose facade objects are unreachable; bytes freed. */
   sweep(): number
 
-  names(handle: number): string[]
+  names(handle: number): NativeTexts
   has(handle: number, name: string): boolean
   /** The live facade object, or 1 with a new token in [facts]. */
   getByName(handle: number, name: string): object | 1 | undefined | null

@@ -25,6 +25,7 @@ import { inferType } from './infer.js'
 import { inspectStore } from './inspect.js'
 import { createList, isList, type List } from './list.js'
 import { Space } from './memory.js'
+import { eachName } from './names.js'
 import { FACT, facts, native, type StoreFacts } from './native.js'
 import { importNpy, type ImportNpyOptions } from './npy.js'
 import { checkFlag, checkKeys, checkPath } from './options.js'
@@ -309,7 +310,7 @@ export class Store {
   /** Names in order of creation, the same after reopening. */
   keys(): IterableIterator<string> {
     this.#space.checkAccepting()
-    return native.names(this.#space.handle).values()
+    return eachName(native.names(this.#space.handle))
   }
 
   /** Names and objects in order of creation; what disappears meanwhile is skipped. */
@@ -497,7 +498,7 @@ export class Store {
   close(): void {
     if (!this.#space.open) return
     // The last numbers, for afterwards.
-    void this.size
+    this.#size = quietly(() => native.storeNamedLast(this.#space.handle), this.#size)
     void this.nbytes
     this.#space.close()
     native.storeClose(this.#space.handle)

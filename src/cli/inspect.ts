@@ -1,74 +1,16 @@
 /**
- * The commands that only look: ls, info, head, verify.
+ * The commands that look at one object or at the store as a whole: info, head, verify.
  */
 import type { DataFrame } from '../frame.js'
 import { isFrame } from '../frame.js'
 import { isList } from '../list.js'
-import { eachListed, listing, type Listed } from '../catalog.js'
 import { fail } from '../errors.js'
 import type { Matrix } from '../matrix.js'
 import type { Store } from '../store.js'
 import type { Stored } from '../types.js'
 import type { Vector } from '../vector.js'
 import type { Given, Spec } from './arguments.js'
-import { EXIT, plain, progressLine, size, table, write, writeLines } from './output.js'
-
-const JSON_HELP = '  --json         prints JSON'
-
-export const LS: Spec = {
-  args: ['STORE'],
-  options: { all: { type: 'boolean', short: 'a' } },
-  help: `lists the objects of a store in the order of creation
-
-A data frame is as large as its columns; dim is rows x columns.
-  -a, --all      also objects without a name: the columns of frames, what lists hold
-${JSON_HELP}`,
-}
-
-export async function ls(store: Store, given: Given): Promise<number> {
-  const all = given.flag('all')
-  const shown = function* (): IterableIterator<Listed> {
-    for (const object of listing(store)) if (all || object.name !== null) yield object
-  }
-  if (given.json) {
-    await writeLines(jsonLines(shown()))
-    return EXIT.done
-  }
-  await writeLines(lsTable(store, all))
-  return EXIT.done
-}
-
-/** As {@link table}, whose rows are made once for all objects that look alike. */
-function* lsTable(store: Store, all: boolean): IterableIterator<string> {
-  const rows: string[][] = []
-  const [names, alike]: [(string | number)[], number[]] = [[], []]
-  const describe = ({ kind, type, length, dim, nbytes }: Listed): string => {
-    rows.push([kind, type ?? 'damaged', dim === '' ? String(length) : dim, size(nbytes)])
-    return String(rows.length)
-  }
-  const { ids, generations } = eachListed(store, describe, (name, i, row) => {
-    if (name === null && !all) return
-    names.push(name ?? i)
-    alike.push(Number(row))
-  })
-  const lines = [...table(['kind', 'type', 'length', 'size'], rows, [2, 3])]
-  yield `${lines[0]}  name`
-  for (let k = 0; k < names.length; k++) {
-    const name = names[k] as string | number
-    const shown = typeof name === 'number' ? `#${ids[name]}.${generations[name]}` : plain(name)
-    yield `${lines[alike[k] as number]}  ${shown}`
-  }
-}
-
-/** An array with one element a line. */
-export function* jsonLines(list: Iterable<unknown>): IterableIterator<string> {
-  let before = '['
-  for (const x of list) {
-    yield before + JSON.stringify(x)
-    before = ','
-  }
-  yield before === '[' ? '[]' : ']'
-}
+import { EXIT, JSON_HELP, plain, progressLine, size, table, write, writeLines } from './output.js'
 
 export const INFO: Spec = {
   args: ['STORE', '[NAME]'],

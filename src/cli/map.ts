@@ -6,8 +6,7 @@ import { writeFileSync } from 'node:fs'
 import { layout, listing } from '../catalog.js'
 import type { Store } from '../store.js'
 import type { Given, Spec } from './arguments.js'
-import { jsonLines } from './inspect.js'
-import { EXIT, plain, size, UsageError, write, writeLines } from './output.js'
+import { EXIT, jsonLines, plain, size, UsageError, write, writeLines } from './output.js'
 
 export const MAP: Spec = {
   args: ['STORE'],

@@ -31,6 +31,9 @@ const CODES: { readonly [C in FmallocErrorCode]?: number } = {
   ERR_FMALLOC_EXISTS: EXIT.exists,
 }
 
+/** The line of help that every command has. */
+export const JSON_HELP = '  --json         prints JSON'
+
 /** Wrong arguments. */
 export class UsageError extends Error {}
 
@@ -63,7 +66,7 @@ export function size(nbytes: number): string {
 }
 
 /** Writes to stdout; resolves when the pipe has room again. */
-export function write(text: string): Promise<void> | void {
+export function write(text: string | Uint8Array): Promise<void> | void {
   if (process.stdout.write(text)) return
   return new Promise(resolve => process.stdout.once('drain', resolve))
 }
@@ -81,6 +84,16 @@ export async function writeLines(lines: Iterable<string>): Promise<void> {
     }
   }
   await write(text)
+}
+
+/** An array with one element a line. */
+export function* jsonLines(list: Iterable<unknown>): IterableIterator<string> {
+  let before = '['
+  for (const x of list) {
+    yield before + JSON.stringify(x)
+    before = ','
+  }
+  yield before === '[' ? '[]' : ']'
 }
 
 /** Rows under a header; columns of numbers end where their widest does. */

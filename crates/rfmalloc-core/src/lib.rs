@@ -91,7 +91,7 @@ pub use seam::{Event, Observer};
 pub use segment_view::SegmentView;
 pub use store::{
     ARRAY, Attributes, Change, Compaction, Control, CopyWork, Entry, FRAME, Fault, Handle, Info, LIST,
-    Listed, MATRIX, Mode, ObjectFacts, ObjectState, ObjectWork, OpenOptions, Opened, Pin, RecordRow, Role,
+    Listing, MATRIX, Mode, ObjectFacts, ObjectState, ObjectWork, OpenOptions, Opened, Pin, RecordRow, Role,
     Store, StoreWork, Stretch, Summary, Usage, Use, VECTOR, VerifyReport, VerifyStep, frame_rows,
     sync_all_stores,
 };

@@ -2,22 +2,36 @@
 
 use crate::error::Result;
 use crate::thread;
-use napi::bindgen_prelude::{Float64Array, Int32Array, Uint8Array};
+use napi::bindgen_prelude::{Float64Array, Int32Array, Uint8Array, Uint32Array};
 use napi_derive::napi;
-use rfmalloc_core::{Listed, Store, Stretch, Strings, Use};
+use rfmalloc_core::{Store, Stretch, Strings, Use};
 
-/// Objects in the order of creation; `type_codes` 0: damaged. The names stand one after the other in `names`, by their lengths (-1: none),
-/// extents of matrices, arrays and frames in `dims`, "2x3", with commas between objects.
+/// Text in one piece: UTF-8 bytes of all, and of each how many; -1: there is none.
+#[napi(object)]
+pub struct NativeTexts {
+    pub bytes: Uint8Array,
+    pub lengths: Int32Array,
+}
+
+impl From<Strings> for NativeTexts {
+    fn from(strings: Strings) -> Self {
+        let (bytes, lengths) = strings.into_bytes();
+        Self { bytes: bytes.into(), lengths: lengths.into() }
+    }
+}
+
+/// Objects in the order of creation; `type_codes` 0: damaged. `dim_rows` are those that have extents, which stand in `dims`: "2x3", with
+/// commas between objects.
 #[napi(object)]
 pub struct NativeListing {
-    pub names: String,
-    pub name_lengths: Int32Array,
+    pub names: NativeTexts,
     pub ids: Float64Array,
     pub generations: Float64Array,
     pub kinds: Uint8Array,
     pub type_codes: Uint8Array,
     pub lengths: Float64Array,
     pub nbytes: Float64Array,
+    pub dim_rows: Uint32Array,
     pub dims: String,
 }
 
@@ -33,23 +47,25 @@ pub struct NativeLayout {
 
 #[napi(catch_unwind)]
 pub fn store_listing(handle: u32) -> Result<NativeListing> {
-    let list = thread::store(handle, Store::listing)?;
-    let names: Strings = list.iter().map(|l| l.entry.name.as_deref()).collect();
-    let numbers = |f: fn(&Listed) -> f64| list.iter().map(f).collect::<Vec<_>>();
-    let dims: Vec<String> =
-        list.iter().map(|l| l.dim.iter().map(u64::to_string).collect::<Vec<_>>().join("x")).collect();
-    let codes = |l: &Listed| l.entry.dtype.map_or(0, rfmalloc_core::Dtype::code);
+    let all = thread::store(handle, Store::listing)?;
+    let numbers = |column: Vec<u64>| column.into_iter().map(|n| n as f64).collect::<Vec<_>>();
+    let extents = |dim: &[u64]| dim.iter().map(u64::to_string).collect::<Vec<_>>().join("x");
     Ok(NativeListing {
-        name_lengths: names.lengths().into(),
-        names: names.into_text(),
-        ids: numbers(|l| l.entry.id as f64).into(),
-        generations: numbers(|l| l.entry.generation as f64).into(),
-        kinds: list.iter().map(|l| l.entry.kind).collect::<Vec<_>>().into(),
-        type_codes: list.iter().map(codes).collect::<Vec<_>>().into(),
-        lengths: numbers(|l| l.entry.len as f64).into(),
-        nbytes: numbers(|l| l.nbytes as f64).into(),
-        dims: dims.join(","),
+        names: all.names.into(),
+        ids: numbers(all.ids).into(),
+        generations: numbers(all.generations).into(),
+        kinds: all.kinds.into(),
+        type_codes: all.type_codes.into(),
+        lengths: numbers(all.lens).into(),
+        nbytes: numbers(all.nbytes).into(),
+        dim_rows: all.dims.iter().map(|(i, _)| *i).collect::<Vec<_>>().into(),
+        dims: all.dims.iter().map(|(_, dim)| extents(dim)).collect::<Vec<_>>().join(","),
     })
+}
+
+#[napi(catch_unwind)]
+pub fn names(handle: u32) -> Result<NativeTexts> {
+    thread::store(handle, Store::name_list).map(Into::into)
 }
 
 /// In the order of their numbers.

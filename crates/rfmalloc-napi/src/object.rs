@@ -91,11 +91,6 @@ pub fn cell_chunk(env: Env, chunk: u32) -> Result<Raw> {
 }
 
 #[napi(catch_unwind)]
-pub fn names(handle: u32) -> Result<Vec<String>> {
-    thread::store(handle, Store::names)
-}
-
-#[napi(catch_unwind)]
 pub fn has(handle: u32, name: String) -> Result<bool> {
     thread::store(handle, |s| s.has(&name))
 }

@@ -216,6 +216,11 @@ pub fn store_named(handle: u32) -> Result<f64> {
 }
 
 #[napi(catch_unwind)]
+pub fn store_named_last(handle: u32) -> Result<f64> {
+    thread::store(handle, Store::last_named_count).map(|n| n as f64)
+}
+
+#[napi(catch_unwind)]
 pub fn store_nbytes(handle: u32) -> Result<f64> {
     thread::store(handle, Store::mapped_bytes).map(|n| n as f64)
 }

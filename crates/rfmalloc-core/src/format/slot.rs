@@ -203,15 +203,18 @@ impl Slot {
             owner_id: u32_at(b, 16),
             owner_generation: u32_at(b, 20),
         });
+        let blank = BODY_OFF.map(|o| b[o..o + BODY_NBYTES] == [0; BODY_NBYTES]);
+        // Of a blank body the sequence is 0, which no body has: most objects have only one, and a checksum costs more than this.
         let body = |i: usize| {
-            head.and_then(|h| Body::decode(&b[BODY_OFF[i]..BODY_OFF[i] + BODY_NBYTES], h.id, h.generation))
+            head.filter(|_| !blank[i])
+                .and_then(|h| Body::decode(&b[BODY_OFF[i]..BODY_OFF[i] + BODY_NBYTES], h.id, h.generation))
         };
         Self {
             head,
             dead_seq: u64_at(b, DEAD_SEQ_OFF),
             bodies: [body(0), body(1)],
             raw_pairs: [b[BODY_OFF[0] + 40], b[BODY_OFF[1] + 40]],
-            blank: BODY_OFF.map(|o| b[o..o + BODY_NBYTES].iter().all(|x| *x == 0)),
+            blank,
             raw_generation: generation,
         }
     }

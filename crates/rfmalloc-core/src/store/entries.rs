@@ -26,6 +26,13 @@ pub struct Entry {
     pub name: Option<String>,
 }
 
+impl Entry {
+    pub(super) fn damaged(idx: u32, generation: u32) -> Self {
+        let (id, generation) = (u64::from(idx), u64::from(generation));
+        Self { id, generation, dtype: None, kind: 0, len: 0, name: None }
+    }
+}
+
 impl Store {
     /// Calls `visit` for every committed object that is no part of another one, in no particular order, until it answers false. No lock is
     /// held meanwhile: it may use the store, and what is made or destroyed during the walk is met or not.
@@ -61,14 +68,7 @@ impl Store {
 impl Inner {
     pub(super) fn record_entry(&self, idx: u32) -> Option<Entry> {
         let (raw, slot) = (self.catalog.word(idx), self.catalog.slot(idx)?);
-        let damaged = |generation: u32| Entry {
-            id: u64::from(idx),
-            generation: u64::from(generation),
-            dtype: None,
-            kind: 0,
-            len: 0,
-            name: None,
-        };
+        let damaged = |generation| Entry::damaged(idx, generation);
         match self.resolved(raw, &slot, idx) {
             // The superblock says that the slot was used, and a used slot's word is never zero again.
             Resolved::Absent if raw == 0 && idx < self.sb.slots_used => Some(damaged(slot.raw_generation)),
@@ -83,11 +83,9 @@ impl Inner {
 
     /// `None`: it is damaged.
     fn live_entry(&self, live: &Live) -> Option<Entry> {
-        if self.flaw(live).is_some() { None } else { self.whole_entry(live) }
-    }
-
-    /// The same of a record that was found whole.
-    pub(super) fn whole_entry(&self, live: &Live) -> Option<Entry> {
+        if self.flaw(live).is_some() {
+            return None;
+        }
         Some(Entry {
             id: u64::from(live.head.id),
             generation: u64::from(live.head.generation),

@@ -121,7 +121,8 @@ impl Inner {
         self.read_aux_in(live, &mut Vec::new())
     }
 
-    fn read_aux_in(&self, live: &Live, buf: &mut Vec<u8>) -> Result<Aux> {
+    /// As [`Inner::read_aux`], for many: `buf` is used again.
+    pub(super) fn read_aux_in(&self, live: &Live, buf: &mut Vec<u8>) -> Result<Aux> {
         let e = live.body.aux;
         if e.nbytes > aux::MAX_NBYTES || !e.is_inside(self.file_len) || self.catalog.overlaps(e) {
             return Err(self.damaged(live.head.id, "attributes: out of range"));
@@ -209,7 +210,7 @@ impl Inner {
         matches!(self.record(idx), Ok(Some(live)) if self.naming_of(&live).is_ok_and(|n| n.is_some_and(|n| n.name == name)))
     }
 
-    fn used_bound(&self) -> u32 {
+    pub(super) fn used_bound(&self) -> u32 {
         if self.begun { self.slots_used } else { self.catalog.capacity() }
     }
 
@@ -266,9 +267,11 @@ impl Inner {
 
     /// Builds the index; a record that cannot be read is an error, since its name would seem free.
     pub(super) fn build_names(&mut self) -> Result<()> {
-        if self.names.is_some() {
-            return Ok(());
-        }
+        if self.names.is_some() { Ok(()) } else { self.build_names_telling(|_, _| {}) }
+    }
+
+    /// Builds the index from nothing and calls `tell` for every record with a name, in the order of slots, those that lose it too.
+    pub(super) fn build_names_telling(&mut self, mut tell: impl FnMut(&Live, &str)) -> Result<()> {
         self.check_all_words()?;
         let mut names = Names::default();
         let bound = if self.begun { self.slots_used } else { self.catalog.used_end() };
@@ -283,7 +286,11 @@ impl Inner {
             let naming = self.record(idx).and_then(|r| match r {
                 Some(live) => {
                     let naming = self.read_aux_in(&live, &mut buf)?.naming;
-                    self.check_tag(raw, &live, naming.as_ref()).map(|()| naming)
+                    self.check_tag(raw, &live, naming.as_ref())?;
+                    if let Some(n) = &naming {
+                        tell(&live, &n.name);
+                    }
+                    Ok(naming)
                 }
                 None => Ok(None),
             });
@@ -374,18 +381,5 @@ impl Inner {
             .into_iter()
             .map(|(_, loser, key)| (loser, replaced.contains(&key) || planted!(EveryLoserDies)))
             .collect())
-    }
-
-    /// Slots with a name, in the order of their creation.
-    pub(super) fn named_slots(&mut self) -> Result<Vec<(u32, Live)>> {
-        self.build_names()?;
-        let mut list = Vec::new();
-        for idx in self.names.as_ref().into_iter().flat_map(Names::slots) {
-            if let Some(live) = self.record(idx)? {
-                list.push((idx, live));
-            }
-        }
-        list.sort_unstable_by_key(|(_, live)| live.head.generation);
-        Ok(list)
     }
 }

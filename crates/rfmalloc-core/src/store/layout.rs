@@ -1,11 +1,10 @@
-//! What every byte of a store's file is, and what belongs to which object: the picture behind a map of the store and a listing of it.
+//! What every byte of a store's file is, and what belongs to which object: the picture behind a map of the store, and the listing's sizes.
 //!
 //! Parts (names, the heaps of text) count to their owner, and what has no name of its own to the list or frame that holds it, so that a
 //! data frame is as large as its columns. Reads the catalog and the cells of lists; elements are not touched.
 
-use super::attributes::{Child, FRAME, LIST, VECTOR};
+use super::attributes::{Child, LIST};
 use super::begin::Loaded;
-use super::entries::Entry;
 use super::{Inner, Store};
 use crate::error::Result;
 use crate::format::superblock::MODE_SCRATCH;
@@ -63,22 +62,9 @@ pub struct Stretch {
     pub id: Option<u64>,
 }
 
-/// One object of the catalog, as a listing shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// The object.
-    pub entry: Entry,
-    /// Bytes that count to it.
-    pub nbytes: u64,
-    /// Extents of a matrix or array; rows and columns of a frame.
-    pub dim: Vec<u64>,
-}
-
-/// Living records and what they count to, by slot.
+/// What living records count to, by slot.
 #[derive(Default)]
-struct Catalogued {
-    /// Bytes of payload and attributes.
-    extents: Vec<(u32, [Extent; 2])>,
+pub(super) struct Belonging {
     /// Whose part, or in whose cell an object is.
     above: Vec<u32>,
     /// Whether `above` is a holder, who counts only for what has no name.
@@ -92,12 +78,15 @@ impl Store {
     /// `CORRUPT`: a list is damaged; `IO`, `CLOSED`.
     pub fn layout(&self) -> Result<Vec<Stretch>> {
         let mut inner = self.shared()?.lock_open()?;
-        let known = inner.catalogued(&mut |_, _| {})?;
+        let mut living: Vec<(u32, [Extent; 2])> = Vec::new();
+        let known = inner.catalogued(&mut |idx, live| {
+            living.extend(live.map(|live| (idx, resolve::extents(&live.body))));
+        })?;
         let mut list = vec![Stretch { off: 0, nbytes: HEADER_BYTES, what: Use::Metadata, id: None }];
         for s in &inner.catalog.segments {
             list.push(Stretch { off: s.off, nbytes: s.nbytes(), what: Use::Metadata, id: None });
         }
-        for (idx, extents) in &known.extents {
+        for (idx, extents) in &living {
             let id = Some(u64::from(inner.top(&known, *idx)));
             let live = extents.iter().filter(|e| !e.is_empty());
             list.extend(live.map(|e| Stretch { off: e.off, nbytes: e.nbytes, what: Use::Live, id }));
@@ -117,47 +106,6 @@ impl Store {
         inner.loss.check()?;
         drop(inner);
         Ok(joined(list, end))
-    }
-
-    /// Every committed object that is no part of another one, in the order of creation.
-    ///
-    /// # Errors
-    /// As [`Store::layout`].
-    pub fn listing(&self) -> Result<Vec<Listed>> {
-        let inner = self.shared()?.lock_open()?;
-        let mut list = Vec::new();
-        let plain = |entry: Entry| Listed {
-            nbytes: entry.len * entry.dtype.map_or(0, crate::Dtype::width),
-            dim: Vec::new(),
-            entry,
-        };
-        let known = inner.catalogued(&mut |idx, live| {
-            let entry = match live {
-                Some(live) if live.head.owner().is_some() => None,
-                Some(live) => inner.whole_entry(live),
-                None => inner.record_entry(idx),
-            };
-            list.extend(entry.map(plain));
-        })?;
-        let mut nbytes = vec![0_u64; known.above.len()];
-        for (idx, extents) in &known.extents {
-            let top = inner.top(&known, *idx) as usize;
-            nbytes[top] += extents.iter().map(|e| e.nbytes).sum::<u64>();
-        }
-        for l in &mut list {
-            let idx = l.entry.id as u32;
-            l.nbytes = nbytes[idx as usize];
-            if l.entry.kind != VECTOR && l.entry.kind != LIST {
-                l.dim = inner.extents_of(idx, l.entry.len);
-            }
-        }
-        if inner.sb.mode == MODE_SCRATCH {
-            let keys = 0..inner.objects.slab.len() as u32;
-            list.extend(keys.filter_map(|key| inner.scratch_entry(key)).map(plain));
-        }
-        inner.loss.check()?;
-        list.sort_by_key(|l| (l.entry.generation, l.entry.id));
-        Ok(list)
     }
 }
 
@@ -192,17 +140,14 @@ fn joined(mut list: Vec<Stretch>, end: u64) -> Vec<Stretch> {
 }
 
 impl Inner {
-    /// Calls `each` for every slot in use: with the record, or with nothing if it is damaged.
-    fn catalogued(&self, each: &mut dyn FnMut(u32, Option<&Live>)) -> Result<Catalogued> {
+    /// Calls `each` for every slot in use: with the record, or with nothing if it is damaged. Gives what counts to what.
+    pub(super) fn catalogued(&self, each: &mut dyn FnMut(u32, Option<&Live>)) -> Result<Belonging> {
         if self.sb.mode == MODE_SCRATCH {
-            return Ok(Catalogued::default());
+            return Ok(Belonging::default());
         }
         let bound = if self.begun { self.slots_used } else { self.catalog.used_end() };
-        let mut known = Catalogued {
-            extents: Vec::new(),
-            above: vec![NOBODY; bound as usize],
-            is_held: vec![false; bound as usize],
-        };
+        let mut known =
+            Belonging { above: vec![NOBODY; bound as usize], is_held: vec![false; bound as usize] };
         let mut lists: Vec<Live> = Vec::new();
         self.catalog.scan(bound, |idx, raw| {
             let Some(slot) = self.catalog.slot(idx) else { return true };
@@ -211,11 +156,6 @@ impl Inner {
                 && self.flaw(&live).is_none()
             {
                 each(idx, Some(&live));
-                let mut extents = [Extent::EMPTY; 2];
-                for (to, e) in extents.iter_mut().zip(resolve::extents(&live.body).iter()) {
-                    *to = *e;
-                }
-                known.extents.push((idx, extents));
                 if live.head.owner().is_some() {
                     known.above[idx as usize] = live.head.owner_id;
                 }
@@ -242,7 +182,7 @@ impl Inner {
     }
 
     /// The object that a record counts to.
-    fn top(&self, known: &Catalogued, idx: u32) -> u32 {
+    pub(super) fn top(&self, known: &Belonging, idx: u32) -> u32 {
         let mut at = idx;
         // Lists hold no circles; a damaged store might.
         for _ in 0..64 {
@@ -254,16 +194,6 @@ impl Inner {
             at = above;
         }
         at
-    }
-
-    /// Extents of a matrix or array, rows and columns of a frame; none where they are damaged.
-    fn extents_of(&self, idx: u32, len: u64) -> Vec<u64> {
-        let Ok(Some(live)) = self.record(idx) else { return Vec::new() };
-        let Ok(aux) = self.read_aux(&live) else { return Vec::new() };
-        if live.head.kind == FRAME {
-            return vec![aux.row_names.map_or(0, |names| names.rows), len];
-        }
-        aux.dim.map_or_else(Vec::new, |dim| dim.extents)
     }
 
     /// Free and retired stretches: of the map, or before the first change of what the map will be. None of a store with overlapping records.
@@ -321,6 +251,7 @@ fn unused_of(heap: &Heap, end: u64, list: &mut Vec<Stretch>) -> Result<()> {
 mod tests {
     use super::*;
     use crate::error::Code;
+    use crate::store::attributes::FRAME;
     use crate::{Dtype, OpenOptions, Strings};
 
     fn sum(list: &[Stretch], what: Use) -> u64 {
@@ -373,20 +304,16 @@ mod tests {
         assert!(list.iter().any(|s| s.what == Use::Pinned) && list.iter().any(|s| s.what == Use::Temporary));
         // Everything alive counts to the frame: its names, its column and the column's heap.
         let listing = store.listing().unwrap();
-        let df = listing.iter().find(|l| l.entry.name.as_deref() == Some("df")).unwrap();
-        assert_eq!((df.dim.as_slice(), df.entry.kind), (&[2, 1][..], FRAME));
-        assert_eq!(df.nbytes, sum(&list, Use::Live));
-        assert!(list.iter().filter(|s| s.what == Use::Live).all(|s| s.id == Some(df.entry.id)));
+        let df = (0..listing.ids.len()).find(|i| listing.names.get(*i) == Some("df")).unwrap();
+        assert_eq!((listing.dims.as_slice(), listing.kinds[df]), (&[(df as u32, vec![2, 1])][..], FRAME));
+        assert_eq!(listing.nbytes[df], sum(&list, Use::Live));
+        assert!(list.iter().filter(|s| s.what == Use::Live).all(|s| s.id == Some(listing.ids[df])));
         drop((pin, temporary));
         store.close().unwrap();
         let again =
             Store::open(&path, &OpenOptions { read_only: true, ..OpenOptions::default() }).unwrap().store;
         check(&again);
-        assert_eq!(again.listing().unwrap(), {
-            let mut same = listing.clone();
-            same.retain(|l| l.entry.name.is_some() || l.entry.kind == VECTOR);
-            same
-        });
+        assert_eq!(again.listing().unwrap(), listing);
         again.close().unwrap();
         assert_eq!(again.layout().unwrap_err().code(), Code::Closed);
     }

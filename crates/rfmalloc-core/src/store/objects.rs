@@ -12,6 +12,7 @@ use crate::dtype::Dtype;
 use crate::format::Extent;
 use crate::format::fields::Key;
 use crate::mutants::planted;
+use crate::strings::Strings;
 use hashbrown::HashMap;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -451,14 +452,16 @@ impl Objects {
         }
     }
 
-    /// Names of a scratch store with their objects' ids, in the order of creation.
-    pub(super) fn scratch_names(&self) -> Vec<String> {
-        let mut list: Vec<_> = self
-            .by_name
-            .iter()
-            .map(|(name, key)| (self.slab[*key as usize].as_ref().map_or(0, |o| o.id), name.clone()))
-            .collect();
+    /// Names of a scratch store, in the order of creation.
+    pub(super) fn scratch_names(&self) -> Strings {
+        let id_of = |key: u32| self.slab[key as usize].as_ref().map_or(0, |o| o.id);
+        let mut list: Vec<_> = self.by_name.iter().map(|(name, key)| (id_of(*key), name)).collect();
         list.sort_unstable();
-        list.into_iter().map(|(_, name)| name).collect()
+        list.into_iter().map(|(_, name)| Some(name.as_str())).collect()
+    }
+
+    /// How many there are.
+    pub(super) fn scratch_name_count(&self) -> u64 {
+        self.by_name.len() as u64
     }
 }

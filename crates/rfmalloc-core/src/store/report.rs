@@ -1,6 +1,6 @@
 //! What a store says of itself: its records, its numbers, the summary R's package gives (behaviours 6.1–6.24).
 
-use super::{Inner, Mode, Shared, Store};
+use super::{Inner, Mode, Store};
 use crate::dtype::Dtype;
 use crate::error::Result;
 use crate::format::HEADER_BYTES;
@@ -239,38 +239,6 @@ impl Store {
     /// Totals over [`Store::allocations`].
     pub fn summary(&self) -> Result<Summary> {
         Ok(summarise(&self.every_row()?))
-    }
-
-    /// Names in the order of creation.
-    ///
-    /// # Errors
-    /// `CORRUPT`: a record that may have a name is damaged.
-    pub fn names(&self) -> Result<Vec<String>> {
-        let sh = self.shared()?;
-        let mut inner = sh.lock_open()?;
-        if sh.mode == Mode::Scratch {
-            return Ok(inner.objects.scratch_names());
-        }
-        let mut names = Vec::new();
-        for (_, live) in inner.named_slots()? {
-            names.extend(inner.naming_of(&live)?.map(|n| n.name));
-        }
-        Ok(names)
-    }
-
-    /// How many objects have a name.
-    pub fn named_count(&self) -> Result<u64> {
-        let sh = self.shared()?;
-        sh.seam.loss.quietly(|| Self::count_names(sh))
-    }
-
-    fn count_names(sh: &Shared) -> Result<u64> {
-        let mut inner = sh.lock_open()?;
-        if sh.mode == Mode::Scratch {
-            return Ok(inner.objects.scratch_names().len() as u64);
-        }
-        inner.build_names()?;
-        Ok(inner.names.as_ref().map_or(0, |n| n.len() as u64))
     }
 
     /// Objects that the first change will drop for good after a machine crash. Counted at open: nothing is read here.

@@ -49,6 +49,26 @@ impl Strings {
         String::from_utf8(self.bytes).unwrap_or_default()
     }
 
+    /// The bytes of [`Strings::bytes`] and the length of each string in them, -1 for missing ones.
+    pub fn into_bytes(self) -> (Vec<u8>, Vec<i32>) {
+        let lengths = self.iter().map(|text| text.map_or(-1, |b| i32::try_from(b.len()).unwrap_or(i32::MAX)));
+        let lengths = lengths.collect();
+        (self.bytes, lengths)
+    }
+
+    /// The strings at these positions, which must be there.
+    pub(crate) fn picked(&self, order: &[u32]) -> Self {
+        let mut out =
+            Self { bytes: Vec::with_capacity(self.bytes.len()), ends: Vec::with_capacity(order.len()) };
+        for i in order {
+            match self.at(*i as usize) {
+                Some(text) => out.push_bytes(text),
+                None => out.push_na(),
+            }
+        }
+        out
+    }
+
     /// Adds a string; `None`: a missing one.
     pub fn push(&mut self, text: Option<&str>) {
         match text {
