@@ -4,6 +4,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import test from 'ava'
+import { start } from './helpers/child.mjs'
 import { fileWith, freshDirectory, freshStore, open } from './helpers/files.mjs'
 import { refuses, rejects } from './helpers/refuses.mjs'
 
@@ -248,4 +249,31 @@ test('an export replaces nothing unasked, and an abort leaves the old file', asy
   await rejects(t, () => df.exportCsv('/nowhere/out.csv'), 'NOT_FOUND')
   df.destroy()
   await rejects(t, () => df.exportCsv(file, { replace: true }), 'DESTROYED')
+})
+
+// A killed export left its hidden file beside the target for ever.
+test('the next export to a path removes what a killed one left there', async t => {
+  const folder = freshDirectory(t)
+  const file = path.join(folder, 'out.csv')
+  const killed = start(
+    t,
+    async ({ fm, args }) => {
+      const { readdirSync } = await import('node:fs')
+      const store = fm.openFmalloc(args.store)
+      const df = store.dataFrame({ x: new Float64Array(3_000_000).fill(1 / 3) })
+      df.exportCsv(args.file).catch(() => {})
+      while (readdirSync(args.folder).length === 0);
+      process.kill(process.pid, 'SIGKILL')
+    },
+    { file, folder, store: path.join(freshDirectory(t), 's.fm') },
+  )
+  t.is((await killed.ended).signal, 'SIGKILL')
+  t.is(fs.readdirSync(folder).length, 1)
+  t.false(fs.existsSync(file))
+  const df = freshStore(t).dataFrame({ x: [1] })
+  // To another path it might be anybody's.
+  await df.exportCsv(path.join(folder, 'other.csv'))
+  t.is(fs.readdirSync(folder).length, 2)
+  await df.exportCsv(file)
+  t.deepEqual(fs.readdirSync(folder).toSorted(), ['other.csv', 'out.csv'])
 })

@@ -140,11 +140,15 @@ pub(crate) struct NameSeed(u64);
 
 impl NameSeed {
     pub(crate) fn new(seed: &[u8; 16]) -> Self {
-        Self(fnv1a(0xcbf2_9ce4_8422_2325, seed))
+        Self(fnv1a(FNV_START, seed))
     }
 }
 
-fn fnv1a(state: u64, bytes: &[u8]) -> u64 {
+/// Where FNV-1a (64 bit) begins.
+pub(crate) const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
+
+/// FNV-1a (64 bit) over more bytes.
+pub(crate) fn fnv1a(state: u64, bytes: &[u8]) -> u64 {
     bytes.iter().fold(state, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x0100_0000_01b3))
 }
 

@@ -11,6 +11,7 @@ use super::open::{describe_io, with_room};
 use super::upkeep::{Control, Upkeep, UpkeepGuard};
 use super::{Mode, Shared, Store};
 use crate::error::{Code, Error, Result};
+use crate::format::word;
 use crate::platform;
 use crate::registry::{self, Key};
 use crate::seam::{Event, Making};
@@ -112,9 +113,8 @@ fn folder_of(path: &Path) -> &Path {
 /// The name that a copy has between being complete and taking the place of the store at `path`.
 fn hidden(path: &Path) -> PathBuf {
     let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-    // FNV-1a: short whatever the name's length.
-    let hash =
-        name.iter().fold(0xcbf2_9ce4_8422_2325_u64, |h, b| (h ^ u64::from(*b)).wrapping_mul(0x100_0000_01b3));
+    // Short whatever the name's length.
+    let hash = word::fnv1a(word::FNV_START, name);
     folder_of(path).join(format!(".rfmalloc-compact-{hash:016x}"))
 }
 
