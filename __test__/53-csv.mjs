@@ -4,6 +4,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import test from 'ava'
+import { openRef } from '../dist/index.js'
 import { start } from './helpers/child.mjs'
 import { fileWith, freshDirectory, freshStore, open } from './helpers/files.mjs'
 import { refuses, rejects } from './helpers/refuses.mjs'
@@ -249,6 +250,38 @@ test('an export replaces nothing unasked, and an abort leaves the old file', asy
   await rejects(t, () => df.exportCsv('/nowhere/out.csv'), 'NOT_FOUND')
   df.destroy()
   await rejects(t, () => df.exportCsv(file, { replace: true }), 'DESTROYED')
+})
+
+test('at full durability an import is committed off the event loop, or leaves nothing', async t => {
+  const folder = freshDirectory(t)
+  const store = open(t, path.join(folder, 's.fm'), { durability: 'full' })
+  const file = csv(
+    t,
+    `x,text\n${Array.from({ length: 5000 }, (_, i) => `${i},a text of some length ${i}`).join('\n')}\n`,
+  )
+  const { frame } = await store.importCsv(file, { name: 'df' })
+  t.is(store.get('df'), frame)
+  t.is(frame.state, 'committed')
+  t.is(openRef(frame.ref), frame)
+  t.is(frame.column('text').get(4999), 'a text of some length 4999')
+  const old = frame.column('x')
+  const again = await store.importCsv(file, { name: 'df', replace: true })
+  t.is(store.get('df'), again.frame)
+  t.is(old.state, 'destroyed')
+  // The name is taken while the file is read.
+  const late = store.importCsv(file, { name: 'v' })
+  store.vector('integer', [1], { name: 'v' })
+  await rejects(t, () => late, 'EXISTS')
+  again.frame.destroy()
+  holdsOnly(t, store, ['v'])
+  const x = store.vector('numeric', [1, 2.5])
+  await x.exportNpy(path.join(folder, 'x.npy'))
+  x.destroy()
+  const y = await store.importNpy(path.join(folder, 'x.npy'), { name: 'y' })
+  t.is(store.get('y'), y)
+  t.deepEqual(y.toArray(), [1, 2.5])
+  store.close()
+  t.deepEqual([...open(t, store.path).keys()], ['v', 'y'])
 })
 
 // A killed export left its hidden file beside the target for ever.

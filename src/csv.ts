@@ -6,7 +6,7 @@ import { parseType } from './dtype.js'
 import { fail, show } from './errors.js'
 import { handleOf } from './facade.js'
 import { columnsOf, type DataFrame } from './frame.js'
-import { adoptMade } from './list.js'
+import { adoptMadeAsync } from './list.js'
 import { native, type Control, type NativeCsvOptions, type NativeCsvStyle } from './native.js'
 import { checkFlag, checkKeys, checkPath, isGiven } from './options.js'
 import { spaceOf, type Store } from './store.js'
@@ -125,7 +125,7 @@ export async function importCsv(store: Store, path: unknown, o: unknown): Promis
   const work = (control: Control) => native.csvRead(handle, file, options, parcel, control).then(() => true)
   await watched(work, signal, progress, done => done)
   const { rows, nbytes, columns } = native.csvFrame(handle, parcel)
-  const frame = adoptMade<DataFrame>(place)
+  const frame = await adoptMadeAsync<DataFrame>(place)
   const described = columns.map(({ name, type, nas, row, line, text }): CsvColumn => {
     return Object.freeze({ name, type, naCount: nas, whyText: row < 0 ? null : { row, line, text } })
   })

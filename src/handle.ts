@@ -252,6 +252,16 @@ export class Handle {
     this.#name = name
   }
 
+  /** The same off the event loop, which at full durability would wait for the disk. */
+  async commitAsync(name: string | null, replace: boolean): Promise<void> {
+    const [id, generation] = await native.commitAsync(this.token, name, replace)
+    this.id = id
+    this.generation = generation
+    this.#name = name
+    // The store may be closed by now; what is in it stays.
+    quietly(() => native.refresh(this.token), undefined)
+  }
+
   /** Names or unnames a committed object. */
   rename(name: string | null, replace: boolean): void {
     native.rename(this.token, name, replace)

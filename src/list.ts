@@ -271,6 +271,21 @@ export function adoptMade<S extends Stored>(place: Place, finish?: (handle: Hand
   }
 }
 
+/** As {@link adoptMade}, with the commit off the event loop. */
+export async function adoptMadeAsync<S extends Stored>(place: Place): Promise<S> {
+  const { commit, store, name, replace } = place
+  if (!commit) return adoptMade(place)
+  const handle = new Handle(spaceOf(store), store, null)
+  try {
+    const object = facadeOf(handle) as S
+    await handle.commitAsync(name, replace)
+    return object
+  } catch (e) {
+    discard(handle)
+    throw e
+  }
+}
+
 /** A committed list of a length (empty cells), of objects, or of named objects. */
 export function createList(store: Store, items: unknown, options: unknown, operation: string): List {
   const raw = checkKeys(options, CREATE_KEYS, operation)

@@ -312,6 +312,8 @@ export interface Native {
   attach(token: number, facade: object): void
   /** [facts 7, 8, 9] */
   commit(token: number, name: string | null, replace: boolean): void
+  /** The same off the event loop; resolves with id and generation, and then `refresh` is wanted. */
+  commitAsync(token: number, name: string | null, replace: boolean): Promise<[number, number]>
   rename(token: number, name: string | null, replace: boolean): void
   /** The cell of a living object changed: its facts as they are now. [facts] */
   refresh(token: number): void
@@ -594,6 +596,7 @@ const ASYNC = new Set<string>([
   'npyRead',
   'npyWrite',
   'syncObject',
+  'commitAsync',
   'prefetch',
   'summariseAsync',
   'orderAsync',

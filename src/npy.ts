@@ -3,7 +3,7 @@
  */
 import { placeIn } from './create.js'
 import { handleOf } from './facade.js'
-import { adoptMade } from './list.js'
+import { adoptMadeAsync } from './list.js'
 import { native, type Control } from './native.js'
 import { checkFlag, checkKeys, checkPath } from './options.js'
 import { spaceOf, type Store } from './store.js'
@@ -37,7 +37,7 @@ export async function importNpy(store: Store, path: unknown, o: unknown): Promis
   const work = (control: Control) => native.npyRead(handle, file, parcel, control).then(() => true)
   await watched(work, signal, progress, done => done)
   native.npyArray(handle, parcel)
-  return adoptMade<Vector>(place)
+  return adoptMadeAsync<Vector>(place)
 }
 
 /** Vector.exportNpy. */

@@ -90,9 +90,9 @@ pub use region::{PageAdvice, RawBytes};
 pub use seam::{Event, Observer};
 pub use segment_view::SegmentView;
 pub use store::{
-    ARRAY, Attributes, Change, Compaction, Control, CopyWork, Entry, FRAME, Fault, Handle, Info, LIST,
-    Listing, MATRIX, Mode, ObjectFacts, ObjectState, ObjectWork, OpenOptions, Opened, Pin, RecordRow, Role,
-    Store, StoreWork, Stretch, Summary, Usage, Use, VECTOR, VerifyReport, VerifyStep, frame_rows,
+    ARRAY, Attributes, Change, CommitWork, Compaction, Control, CopyWork, Entry, FRAME, Fault, Handle, Info,
+    LIST, Listing, MATRIX, Mode, ObjectFacts, ObjectState, ObjectWork, OpenOptions, Opened, Pin, RecordRow,
+    Role, Store, StoreWork, Stretch, Summary, Usage, Use, VECTOR, VerifyReport, VerifyStep, frame_rows,
     sync_all_stores,
 };
 pub use strings::{Strings, TextOperand};

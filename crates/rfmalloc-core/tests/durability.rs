@@ -8,7 +8,12 @@ use common::lab::Lab;
 use common::{
     BOOT, Faults, Kind, OTHER_BOOT, assert_code, booted, copy, create, folder, open, read_name, watched,
 };
-use rfmalloc_core::{Code, Handle, Mode, OpenOptions, Store};
+use rfmalloc_core::{Code, Dtype, Event, Handle, Mode, Observer, OpenOptions, Store, Strings};
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 fn full() -> OpenOptions {
     OpenOptions { full: true, ..booted(BOOT) }
@@ -215,4 +220,62 @@ fn sync_of_one_object_in_a_scratch_store_has_nothing_to_do() {
     assert_code(store.sync_object(&v), Code::Argument);
     store.commit(&mut v, Some("v"), false).unwrap();
     store.sync_object(&v).unwrap();
+}
+
+/// Holds the first large barrier until it is told to go on.
+struct Gate {
+    is_used: AtomicBool,
+    reached: Mutex<Sender<()>>,
+    open: Mutex<Receiver<()>>,
+}
+
+impl Observer for Gate {
+    fn before(&self, event: Event) -> io::Result<()> {
+        let is_large = matches!(event, Event::Barrier { nbytes, .. } if nbytes >= 1 << 20);
+        if is_large && !self.is_used.swap(true, Ordering::Relaxed) {
+            self.reached.lock().unwrap().send(()).map_err(io::Error::other)?;
+            self.open.lock().unwrap().recv_timeout(Duration::from_secs(60)).map_err(io::Error::other)?;
+        }
+        Ok(())
+    }
+}
+
+/// An import into a store of full durability waited for its elements under the store's mutex, on the thread that answers everybody.
+#[test]
+fn a_commit_of_another_thread_waits_for_elements_without_the_mutex() {
+    let dir = folder();
+    let path = dir.path().join("s.fm");
+    let (reached, arrival) = channel();
+    let (open_gate, gate) = channel();
+    let gate = Gate { is_used: AtomicBool::new(false), reached: Mutex::new(reached), open: Mutex::new(gate) };
+    let store = open(&path, &OpenOptions { full: true, ..watched(Arc::new(gate)) });
+    let mut other = create(&store, Some("df"), 1, 10);
+    let column = store.reserve(Dtype::Integer, 1 << 18, true).unwrap();
+    let names: Strings = [Some("x")].into_iter().collect();
+    let mut frame = store.frame(&[&column], &names, None).unwrap();
+    drop(column);
+    let mut refused = store.commit_work(&frame).unwrap();
+    let mut work = store.commit_work(&frame).unwrap();
+    let (id, generation) = std::thread::scope(|s| {
+        let done = s.spawn(move || work.run(Some("df"), true));
+        arrival.recv().unwrap();
+        // Both want the mutex.
+        assert_eq!(store.named_count().unwrap(), 1);
+        assert_code(store.destroy(&frame, false), Code::Busy);
+        open_gate.send(()).unwrap();
+        done.join().unwrap().unwrap()
+    });
+    frame.refresh().unwrap();
+    assert_eq!((frame.facts().id, frame.facts().generation), (id, generation));
+    assert_code(other.refresh(), Code::Destroyed);
+    create(&store, Some("taken"), 2, 10);
+    assert_code(refused.run(Some("taken"), false), Code::Exists);
+    drop(refused);
+    // Without a sync of the file: a power cut now takes nothing.
+    let image = copy(&path, &dir.path().join("image.fm"));
+    let after = open(&image, &booted(OTHER_BOOT));
+    assert_eq!(after.names().unwrap(), ["df", "taken"]);
+    assert_eq!(after.open_name("df").unwrap().unwrap().facts().len, 1);
+    after.close().unwrap();
+    store.close().unwrap();
 }

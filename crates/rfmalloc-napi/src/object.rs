@@ -1,7 +1,7 @@
 //! Objects: make, find, commit, name, destroy, describe; the buffers given to users.
 
 use crate::error::{OrFail, Result, bad_argument, whole};
-use crate::task::ObjectSync;
+use crate::task::{ObjectCommit, ObjectSync};
 use crate::thread;
 use crate::view::{self, Raw};
 use napi::bindgen_prelude::AsyncTask;
@@ -144,6 +144,13 @@ pub fn commit(token: u32, name: Option<String>, replace: bool) -> Result<()> {
         post(token, h, false);
         Ok(())
     })
+}
+
+/// The same off the event loop; resolves with id and generation, and the token's facts want a `refresh`.
+#[napi(catch_unwind)]
+pub fn commit_async(token: u32, name: Option<String>, replace: bool) -> Result<AsyncTask<ObjectCommit>> {
+    let work = thread::object(token, |s, h| s.commit_work(h))?;
+    Ok(AsyncTask::new(ObjectCommit(Some(work), name, replace)))
 }
 
 #[napi(catch_unwind)]

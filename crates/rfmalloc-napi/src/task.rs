@@ -3,7 +3,7 @@
 use crate::error::reject;
 use crate::store::{NativeReport, report};
 use napi::{Env, Result, Task};
-use rfmalloc_core::{ObjectWork, PrefetchWork, StoreWork, VerifyReport, VerifyStep};
+use rfmalloc_core::{CommitWork, ObjectWork, PrefetchWork, StoreWork, VerifyReport, VerifyStep};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -32,6 +32,22 @@ impl Task for ObjectSync {
     }
     fn resolve(&mut self, _env: Env, (): ()) -> Result<()> {
         Ok(())
+    }
+}
+
+/// `commitAsync()`.
+pub struct ObjectCommit(pub(crate) Option<CommitWork>, pub(crate) Option<String>, pub(crate) bool);
+
+impl Task for ObjectCommit {
+    type Output = (u64, u64);
+    type JsValue = Vec<f64>;
+    fn compute(&mut self) -> Result<(u64, u64)> {
+        let Self(work, name, replace) = self;
+        // Dropped here: nothing is held any more when the promise settles.
+        work.take().map_or(Ok((0, 0)), |mut work| work.run(name.as_deref(), *replace)).map_err(|e| reject(&e))
+    }
+    fn resolve(&mut self, _env: Env, (id, generation): (u64, u64)) -> Result<Vec<f64>> {
+        Ok(vec![id as f64, generation as f64])
     }
 }
 

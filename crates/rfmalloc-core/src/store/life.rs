@@ -122,7 +122,9 @@ impl Store {
     /// `EXISTS`: the name is taken and `replace` is false; `ARGUMENT`: the name; `BUSY`: an operation runs on the object to be replaced;
     /// `NO_SPACE`, `READ_ONLY`, `POISONED`, `DESTROYED`, `CLOSED`.
     pub fn commit(&self, handle: &mut Handle, name: Option<&str>, replace: bool) -> Result<()> {
-        self.with_space(|| self.try_commit(handle, name, replace))
+        let sh = self.shared()?;
+        self.check_ours(handle)?;
+        sh.with_space(|| Self::try_commit(sh, handle, name, replace))
     }
 
     /// See [`Shared::with_space`].
@@ -130,9 +132,12 @@ impl Store {
         self.shared()?.with_space(act)
     }
 
-    fn try_commit(&self, handle: &mut Handle, name: Option<&str>, replace: bool) -> Result<()> {
-        let sh = self.shared()?;
-        self.check_ours(handle)?;
+    pub(super) fn try_commit(
+        sh: &Arc<Shared>,
+        handle: &mut Handle,
+        name: Option<&str>,
+        replace: bool,
+    ) -> Result<()> {
         let mut inner = sh.lock_open()?;
         sh.check_writable(&inner)?;
         let record = inner.record_of(handle)?;

@@ -43,6 +43,7 @@ mod background;
 mod begin;
 mod change;
 mod close;
+mod commit_work;
 mod compact;
 mod copy;
 mod creation;
@@ -80,6 +81,7 @@ mod verify_text;
 
 pub use attributes::{ARRAY, Attributes, Change, FRAME, LIST, MATRIX, Role, VECTOR};
 pub use background::sync_all_stores;
+pub use commit_work::CommitWork;
 pub use compact::Compaction;
 pub use copy::CopyWork;
 pub use entries::Entry;
