@@ -17,7 +17,7 @@ import { native } from './native.mjs'
 import { open } from './open.mjs'
 import { operations } from './operations.mjs'
 import { ordering } from './ordering.mjs'
-import { markdown, table } from './report.mjs'
+import { table } from './report.mjs'
 import { strings } from './strings.mjs'
 import { summaries } from './summaries.mjs'
 import { subscripts } from './subscripts.mjs'
@@ -80,7 +80,5 @@ mkdirSync(new URL('../target/', import.meta.url), { recursive: true })
 writeFileSync(new URL('../target/bench.json', import.meta.url), json)
 if (write) {
   writeFileSync(new URL('results.json', import.meta.url), json)
-  const deaths = JSON.parse(readFileSync(new URL('deaths.json', import.meta.url), 'utf8'))
-  writeFileSync(new URL('RESULTS.md', import.meta.url), markdown(results, deaths))
   writeBenchPage(results)
 }

@@ -1,8 +1,10 @@
-// Draws bench/results.json: docs/benchmarks.md and its pictures in docs/img/, SVG written by hand, so that nothing is needed for it. `npm run bench --
-// --write` does it with its new figures; `node scripts/bench-page.mjs` with those that are there; `--check` only says whether the page is of them.
+// Draws bench/results.json: bench/RESULTS.md, docs/benchmarks.md and its pictures in docs/img/, SVG written by hand, so that nothing is needed for it,
+// and the figures that other pages quote. `npm run bench -- --write` does it with its new figures; `node scripts/bench-page.mjs` with those that are
+// there; `--check` only says whether the pages are of them.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { markdown } from '../bench/report.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -118,16 +120,58 @@ function peers(rows) {
   return picture('Beside other libraries', y, parts)
 }
 
-/** Every file of the page, by its path. */
-export function benchPage({ machine, runs, rows }) {
+/** What docs/durability.md quotes: rows of the results, by name, and how the page calls them. */
+const DURABILITY = [
+  ['create small named vectors from JavaScript', 'named vectors made from JavaScript, level process'],
+  [
+    'native: ranged sync of one vector',
+    '`vector.sync` of one vector (native), beside 512 MiB of unrelated dirty pages',
+  ],
+  ['native: sync calls during growth by 1 GiB', 'sync calls during growth by 1 GiB'],
+  [
+    'open with 10^6 names and first get, after kill -9',
+    'open with 10^6 names and first `get` after `kill -9`',
+  ],
+]
+
+/** As a sentence has them. */
+const UNITS = { 'M/s': 'million a second', calls: '' }
+
+/** The text of a page with what stands between its two marks made anew. */
+function marked(path, made) {
+  const parts = readFileSync(join(root, path), 'utf8').split(/(<!-- \/?measured -->\n)/)
+  if (parts.length !== 5)
+    throw new Error(`${path} has not the marks <!-- measured --> and <!-- /measured --> once`)
+  parts[2] = `\n${made}\n`
+  return parts.join('')
+}
+
+function quoted(rows, list) {
+  const lines = list.map(([name, label]) => {
+    const row = rows.find(r => r.name === name)
+    if (row === undefined) throw new Error(`no row '${name}' in bench/results.json`)
+    return `| ${label} | ${`${short(row.value)} ${UNITS[row.unit] ?? row.unit}`.trim()} |`
+  })
+  return `| | |\n| --- | --- |\n${lines.join('\n')}\n`
+}
+
+/** Every file that shows the results, by its path. */
+export function benchPage(results) {
+  const { machine, runs, rows } = results
+  const deaths = JSON.parse(readFileSync(join(root, 'bench/deaths.json'), 'utf8'))
   const facts = `${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, ${machine.system}, Node ${machine.node.replace(/^v/, '')}, ${machine.date}`
   const withTarget = rows.filter(row => row.least !== undefined || row.most !== undefined)
   const met = withTarget.filter(
     ({ value, least, most }) => value >= (least ?? -Infinity) && value <= (most ?? Infinity),
   )
   return {
+    'bench/RESULTS.md': markdown(results, deaths),
     'docs/img/targets.svg': targets(rows),
     'docs/img/peers.svg': peers(rows),
+    'docs/durability.md': marked(
+      'docs/durability.md',
+      `From the run of ${machine.date} in [bench/RESULTS.md](../bench/RESULTS.md), which says on what machine; medians of ${runs} runs:\n\n${quoted(rows, DURABILITY)}`,
+    ),
     'docs/benchmarks.md': `# Benchmarks
 
 Drawn by \`node scripts/bench-page.mjs\` from \`bench/results.json\`; every figure, with what stood beside it and how much
