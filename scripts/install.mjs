@@ -7,9 +7,11 @@ import assert from 'node:assert/strict'
 import { execFile } from 'node:child_process'
 import {
   copyFileSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
+  readFileSync,
   realpathSync,
   rmSync,
   symlinkSync,
@@ -21,6 +23,7 @@ import { cached } from './cached.mjs'
 import { notPrinted } from './fences.mjs'
 import { openRegistry } from './install/registry.mjs'
 import { tsconfig, ways } from './install/tour.mjs'
+import { brokenIn, linksOf } from './links.mjs'
 import { complaints, stage } from './packages.mjs'
 import { split } from './symbols.mjs'
 import { closingLine, zero } from './tally.mjs'
@@ -34,7 +37,7 @@ const compilers = { 5.4: cached('typescript', '5.4.5'), 7: join(root, 'node_modu
 
 /** What may be in the main package; sources, tests and addons may not. */
 const PUBLISHED =
-  /^(package\.json|[A-Z]+\.md|LICENSE-\w+|dist\/.+\.(js|cjs|d\.ts|d\.cts|map)|native\/binding\.(cjs|d\.cts)|include\/[\w.]+)$/
+  /^(package\.json|[A-Z]+\.md|LICENSE-\w+|dist\/.+\.(js|cjs|d\.ts|d\.cts)|native\/binding\.(cjs|d\.cts)|include\/[\w.]+)$/
 
 // Node alone: neither npm's own folder nor any toolchain.
 const bin = join(base, 'bin')
@@ -140,6 +143,21 @@ async function everything() {
       ['LICENSE-APACHE', 'LICENSE-MIT', 'README.md', 'THIRD-PARTY.md', 'package.json', host.addon].toSorted(),
     )
   })
+  await check(
+    'every link of a shipped page leads somewhere, and no script asks for a map that is not there',
+    () => {
+      const read = file => readFileSync(join(into, file), 'utf8')
+      const shipped = file => main.files.some(own => own === file || own.startsWith(`${file}/`))
+      for (const page of main.files.filter(file => file.endsWith('.md'))) {
+        assert.deepEqual(brokenIn(read(page), shipped), [], page)
+        for (const to of linksOf(read(page))) {
+          const [, file] = new RegExp(`/blob/v${version}/([^#]*)`).exec(to) ?? []
+          assert.ok(file === undefined || existsSync(join(root, file)), `${page}: ${to}`)
+        }
+      }
+      for (const file of main.files) assert.ok(!/^\/\/# sourceMappingURL/m.test(read(file)), file)
+    },
+  )
   await check('the gate of a release accepts this platform and refuses the five that are missing', () => {
     const found = complaints(into)
     for (const { addon } of others)

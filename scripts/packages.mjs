@@ -2,15 +2,26 @@
 // missing or wrong. ARTIFACTS has the six stripped addons; INTO becomes the main package, and INTO/npm/* the platforms' packages, made by
 // napi-rs's own commands. The repository itself stays as it is.
 import { spawnSync } from 'node:child_process'
-import { copyFileSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
+import { withAddresses } from './links.mjs'
 import { noticesFor } from './notices.mjs'
 import { MOST_NBYTES } from './symbols.mjs'
 import { complaintsAbout, manifest, root, targets } from './targets.mjs'
 
 const LICENSES = ['LICENSE-MIT', 'LICENSE-APACHE']
 const NOTICES = 'THIRD-PARTY.md'
+const PAGES = ['README.md', 'CHANGELOG.md']
 /** What only work on the repository needs. */
 const NOT_PUBLISHED = ['allowScripts', 'ava', 'devDependencies', 'napi', 'overrides', 'prettier', 'scripts']
 
@@ -26,15 +37,31 @@ function napi(into, ...args) {
   if (status !== 0) throw new Error(`napi ${args.join(' ')}\n${stdout}${stderr}`)
 }
 
+/** Source maps are as large as all the rest: they stay here, and so does each file's last line, which asks for its own. */
+function forgetMaps(dist) {
+  for (const file of readdirSync(dist, { recursive: true })) {
+    const path = join(dist, file)
+    if (file.endsWith('.map')) rmSync(path)
+    else if (/\.c?js$/.test(file))
+      writeFileSync(path, readFileSync(path, 'utf8').replace(/\n\/\/# sourceMappingURL=.*\n?$/, '\n'))
+  }
+}
+
 /** Makes the packages in `into`, which is emptied first. */
 export function stage(artifacts, into) {
   rmSync(into, { recursive: true, force: true })
-  for (const file of ['package.json', 'README.md', ...LICENSES, ...manifest.files]) {
+  const wanted = manifest.files.filter(file => !file.startsWith('!'))
+  for (const file of ['package.json', ...PAGES, ...LICENSES, ...wanted]) {
     const from = join(root, file)
     if (!existsSync(from)) throw new Error(`${file} of package.json's "files" is not there: npm run build`)
     mkdirSync(dirname(join(into, file)), { recursive: true })
     cpSync(from, join(into, file), { recursive: true })
   }
+  for (const page of PAGES) {
+    const shipped = file => existsSync(join(into, file))
+    writeFileSync(join(into, page), withAddresses(readFileSync(join(root, page), 'utf8'), manifest, shipped))
+  }
+  forgetMaps(join(into, 'dist'))
   mkdirSync(join(into, 'npm'))
   napi(into, 'create-npm-dirs')
   napi(into, 'artifacts', '--output-dir', resolve(artifacts))
