@@ -42,7 +42,8 @@ export function ls({ folder, runs }) {
       keysPeak: keys.peak,
     }
   })
-  const beside = `starting Node: ${r.node.toFixed(0)} ms`
+  // In brackets: no other library's figure.
+  const beside = `with the start of Node (${r.node.toFixed(0)} ms)`
   return [
     { name: 'rfmalloc ls of 10^6 objects', value: r.ls, unit: 'ms', most: 1000, beside, peak: r.peak },
     { name: 'rfmalloc ls --json of 10^6 objects', value: r.json, unit: 'ms', beside, peak: r.jsonPeak },
