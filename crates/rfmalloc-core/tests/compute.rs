@@ -126,6 +126,79 @@ fn functions_of_one_argument_do_not_depend_on_the_way_they_are_run() {
     }
 }
 
+/// The running sums of whole numbers, and of what is not finite among them, by the plain loop.
+fn running_sums(x: &[f64]) -> Vec<f64> {
+    let (mut total, mut odd) = (0.0, None::<f64>);
+    x.iter()
+        .map(|&x| {
+            if x.is_finite() {
+                total += x;
+            } else {
+                let na = na::is_na(x) || odd.is_some_and(na::is_na);
+                odd = Some(if na { na::na_real() } else { odd.unwrap_or(0.0) + x });
+            }
+            odd.unwrap_or(total)
+        })
+        .collect()
+}
+
+/// Running sums are cut into runs, strips and chunks: a wrong start of one shows in all that follows.
+#[test]
+fn running_sums_go_on_across_runs_strips_and_chunks() {
+    let mut dice = Dice(11);
+    let lens =
+        [127, 128, 129, 255, 1023, 1024, 1025, 1152, 1153, 2047, 3200, 65_535, 65_536, 65_665, 200_001];
+    for len in lens {
+        let whole: Vec<f64> = (0..len).map(|_| (dice.unit() * 2e6).floor() - 1e6).collect();
+        let mut cases = vec![whole.clone()];
+        for at in [0, 1, 127, 128, 700, 1023, 1024, len / 2, len - 1] {
+            for odd in [na::na_real(), f64::NAN, f64::INFINITY] {
+                let mut x = whole.clone();
+                x[at.min(len - 1)] = odd;
+                // Later ones meet it.
+                x[(at + 1500).min(len - 1)] = [f64::NEG_INFINITY, na::na_real()][at % 2];
+                cases.push(x);
+            }
+        }
+        for x in cases {
+            let bytes = bytes_of(&x);
+            let got = agreed("cumsum", |ctx, odd| {
+                elementwise(ctx, odd, Dtype::Numeric, &bytes, Dtype::Numeric, |c, x, o| {
+                    cumulate(c, Cumulative::Sum, x, o)
+                })
+            });
+            for (i, (y, want)) in reals(&got).into_iter().zip(running_sums(&x)).enumerate() {
+                let same = if want.is_nan() {
+                    y.is_nan() && na::is_na(y) == na::is_na(want)
+                } else {
+                    y.to_bits() == (want + 0.0).to_bits()
+                };
+                assert!(same, "running sum {i} of {len} is {y}, not {want}");
+            }
+        }
+    }
+}
+
+/// A run's own total may leave double's range where no running sum does; and a running sum that leaves it comes back.
+#[test]
+fn running_sums_beyond_the_range_come_back() {
+    let big = f64::MAX / 4.0;
+    for (len, at) in [(1024, 128), (4096, 2048), (70_000, 65_536)] {
+        let mut x = vec![0.0; len];
+        x[..3].fill(-big);
+        x[at..at + 6].fill(big);
+        x[len - 6..].fill(-big);
+        let bytes = bytes_of(&x);
+        let got = agreed("cumsum", |ctx, odd| {
+            elementwise(ctx, odd, Dtype::Numeric, &bytes, Dtype::Numeric, |c, x, o| {
+                cumulate(c, Cumulative::Sum, x, o)
+            })
+        });
+        let y = reals(&got);
+        assert_eq!((y[at - 1], y[at + 2], y[at + 5], y[len - 1]), (-3.0 * big, 0.0, 3.0 * big, -3.0 * big));
+    }
+}
+
 fn scalar_bytes(values: &[Scalar]) -> Vec<u8> {
     let mut out = Vec::new();
     for value in values {

@@ -8,8 +8,9 @@ use crate::error::{Code, Error, Result};
 use crate::executor::Context;
 use crate::executor::scan::{self, Scanned};
 use crate::kernels::math::{Math, Math2};
+use crate::kernels::running_sum::CumSum;
 use crate::kernels::scan::{
-    ComplexCumProd, ComplexCumSum, CumBound, CumProd, CumSum, IntCumBound, IntCumSum, Scan, WideCumSum,
+    ComplexCumProd, ComplexCumSum, CumBound, CumProd, IntCumBound, IntCumSum, Scan, WideCumSum,
 };
 use crate::program::{Bank, Builder, Op, Reg};
 use crate::region::{Plain, RawBytes, Span};
@@ -166,7 +167,7 @@ fn plain<S: Scan<Elem: Plain>>(
 fn real(ctx: &Context<'_>, f: Cumulative, x: Span, len: u64, out: Span) -> Option<Warnings> {
     match f {
         Cumulative::Sum => match scan::run(ctx, &CumSum, x, len, out) {
-            Scanned::OutOfRange => scanned(&scan::sequential(ctx, &WideCumSum, x, len, out)),
+            Scanned::OutOfRange => scanned(&scan::in_order(ctx, &WideCumSum, x, len, out)),
             done => scanned(&done),
         },
         Cumulative::Prod => plain(ctx, &CumProd, x, len, out),
@@ -202,8 +203,8 @@ pub fn cumulate(ctx: &Context<'_>, f: Cumulative, x: &Operand, out: RawBytes) ->
     }
     x.with_span(|span| match (f, bank) {
         (_, Bank::Real) => real(ctx, f, span, len, to),
-        (Cumulative::Sum, Bank::Complex) => scanned(&scan::sequential(ctx, &ComplexCumSum, span, len, to)),
-        (_, Bank::Complex) => scanned(&scan::sequential(ctx, &ComplexCumProd, span, len, to)),
+        (Cumulative::Sum, Bank::Complex) => scanned(&scan::in_order(ctx, &ComplexCumSum, span, len, to)),
+        (_, Bank::Complex) => scanned(&scan::in_order(ctx, &ComplexCumProd, span, len, to)),
         (Cumulative::Sum, _) => plain(ctx, &IntCumSum, span, len, to),
         (f, _) => plain(ctx, &IntCumBound { largest: f == Cumulative::Max }, span, len, to),
     })

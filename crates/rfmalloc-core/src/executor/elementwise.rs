@@ -18,7 +18,7 @@ fn block_of(program: &Program, len: u64) -> u64 {
 }
 
 /// Results from this size on are stored past the caches: they would push out what is still needed, and be read from memory anyway.
-const STREAM_NBYTES: u64 = 8 << 20;
+pub(super) const STREAM_NBYTES: u64 = 8 << 20;
 
 /// Runs the program over `len` elements into `out`. None if it was cancelled; what was stored by then stays.
 ///

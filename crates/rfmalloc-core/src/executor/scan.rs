@@ -1,10 +1,12 @@
 //! Cumulative functions over a whole vector: chunks are summed up, the states before them merged in order, then the running values stored.
 
+use super::elementwise::STREAM_NBYTES;
 use super::{CHUNK, Context};
 use crate::convert::Warnings;
 use crate::kernels::BLOCK;
 use crate::kernels::scan::Scan;
-use crate::region::{Plain, Span};
+use crate::kernels::simd::Isa;
+use crate::region::{Plain, Span, fence_streams};
 use std::ops::Range;
 
 fn each_block<T: Plain>(x: Span, range: Range<u64>, block: &mut [T], mut f: impl FnMut(u64, &mut [T])) {
@@ -39,24 +41,29 @@ impl<T: Plain> Buffers<T> {
     }
 }
 
+/// Stores a chunk's running values, and leaves the state after its last block. None: one left double's range.
 fn store_chunk<S: Scan<Elem: Plain>>(
+    isa: Isa,
     scan: &S,
-    mut state: S::State,
-    x: Span,
-    out: Span,
+    state: &mut S::State,
+    (x, out): (Span, Span),
     range: Range<u64>,
     buffers: &mut Buffers<S::Elem>,
 ) -> Option<Warnings> {
     let mut warnings = Warnings::default();
     let mut inside = true;
+    let stream = out.nbytes() >= STREAM_NBYTES;
     let Buffers { block, out: results } = buffers;
     each_block(x, range, block, |at, block| {
         let results = &mut results[..block.len()];
-        inside = inside && scan.run(&mut state, block, results, &mut warnings);
+        inside = inside && scan.run(isa, state, block, results, &mut warnings);
         if inside {
-            out.store(at, results);
+            out.stretch(at, results.len(), stream).put(0, results);
         }
     });
+    if stream {
+        fence_streams();
+    }
     inside.then_some(warnings)
 }
 
@@ -78,8 +85,8 @@ pub(crate) fn run<S: Scan<Elem: Plain>>(
         states.push(scan.after(&states[states.len() - 1], part));
     }
     let store = |buffers: &mut Buffers<S::Elem>, range: Range<u64>| {
-        let state = states[(range.start / CHUNK) as usize].clone();
-        store_chunk(scan, state, x, out, range, buffers)
+        let mut state = states[(range.start / CHUNK) as usize].clone();
+        store_chunk(ctx.isa, scan, &mut state, (x, out), range, buffers)
     };
     match ctx.chunks(len, Buffers::new, store) {
         None => Scanned::Cancelled,
@@ -110,7 +117,8 @@ fn gathered<S: Scan<Elem: Plain>>(
     part
 }
 
-/// One thread: chunk by chunk, so that the second look at a chunk finds it in the cache. The same states as in parallel, so the same bits.
+/// One thread: chunk by chunk, and a second look at a chunk, where there must be one, finds it in the cache. The same states as in parallel, so the
+/// same bits. Scans whose chunks have no parts go this way whatever the threads.
 pub(crate) fn in_order<S: Scan<Elem: Plain>>(
     ctx: &Context<'_>,
     scan: &S,
@@ -127,42 +135,16 @@ pub(crate) fn in_order<S: Scan<Elem: Plain>>(
             return Scanned::Cancelled;
         }
         let range = at..len.min(at + CHUNK);
-        let part = gathered(ctx, scan, x, range.clone(), &mut buffers);
-        let after = scan.after(&state, &part);
-        match store_chunk(scan, state, x, out, range.clone(), &mut buffers) {
+        let after =
+            (!S::RUNS_ON).then(|| scan.after(&state, &gathered(ctx, scan, x, range.clone(), &mut buffers)));
+        match store_chunk(ctx.isa, scan, &mut state, (x, out), range.clone(), &mut buffers) {
             Some(part) => warnings |= part,
             None => return Scanned::OutOfRange,
         }
-        state = after;
-        ctx.watch.done(range.end - range.start);
-        at = range.end;
-    }
-    Scanned::Done(warnings)
-}
-
-/// One pass in order, the state running on from element to element: for scans whose chunks have no parts.
-pub(crate) fn sequential<S: Scan<Elem: Plain>>(
-    ctx: &Context<'_>,
-    scan: &S,
-    x: Span,
-    len: u64,
-    out: Span,
-) -> Scanned {
-    let mut state = scan.start();
-    let mut buffers = Buffers::<S::Elem>::new();
-    let mut warnings = Warnings::default();
-    let mut at = 0;
-    while at < len {
-        if ctx.watch.is_cancelled() {
-            return Scanned::Cancelled;
+        match after {
+            Some(after) => state = after,
+            None => scan.turn(&mut state),
         }
-        let range = at..len.min(at + CHUNK);
-        let Buffers { block, out: results } = &mut buffers;
-        each_block(x, range.clone(), block, |at, block| {
-            let results = &mut results[..block.len()];
-            scan.run(&mut state, block, results, &mut warnings);
-            out.store(at, results);
-        });
         ctx.watch.done(range.end - range.start);
         at = range.end;
     }

@@ -35,6 +35,7 @@ pub(crate) mod logic;
 pub(crate) mod math;
 pub(crate) mod missing;
 pub(crate) mod prod;
+pub(crate) mod running_sum;
 pub(crate) mod scan;
 #[allow(unsafe_code)]
 pub(crate) mod simd;

@@ -7,7 +7,7 @@ use super::exact::{Dd, two_sum};
 use super::missing::nan_of;
 use super::prod::{Product, Scaled};
 use super::simd::Isa;
-use super::sum::{Odd, SCALE, Sum};
+use super::sum::{Odd, SCALE};
 use crate::convert::Warnings;
 use crate::na::{NA_INT, is_na};
 
@@ -27,9 +27,15 @@ pub(crate) trait Scan: Sync {
     fn gather(&self, isa: Isa, part: &mut Self::Part, block: &mut [Self::Elem]);
     /// The state after a chunk.
     fn after(&self, state: &Self::State, part: &Self::Part) -> Self::State;
-    /// The running values of a block, and the state after it. False: the running value left double's range.
+    /// Whether the state after a chunk's last block, once [`Scan::turn`]ed, is what [`Scan::after`] gives: then a chunk is read once where one thread
+    /// goes in order.
+    const RUNS_ON: bool;
+    /// At the end of a chunk.
+    fn turn(&self, _: &mut Self::State) {}
+    /// The running values of a block, and the state after it. Blocks are of [`super::BLOCK`] elements but for the vector's last. False: the running value left double's range.
     fn run(
         &self,
+        isa: Isa,
         state: &mut Self::State,
         block: &[Self::Elem],
         out: &mut [Self::Elem],
@@ -37,10 +43,7 @@ pub(crate) trait Scan: Sync {
     ) -> bool;
 }
 
-/// Running sums of doubles.
-pub(crate) struct CumSum;
-
-/// Running sums of doubles where some total leaves double's range: slower, and in order only. See [`CumSum`].
+/// Running sums of doubles where some total leaves double's range: slower, and in order only. See [`super::running_sum::CumSum`].
 pub(crate) struct WideCumSum;
 
 /// The state of running sums.
@@ -58,58 +61,13 @@ fn holds_any(block: &[f64], f: impl Fn(f64) -> bool) -> bool {
 }
 
 #[inline]
-fn step(total: Dd, x: f64) -> Dd {
+pub(super) fn step(total: Dd, x: f64) -> Dd {
     let (s, e) = two_sum(total.hi, x);
     Dd { hi: s, lo: total.lo + e }
 }
 
-impl Scan for CumSum {
-    type Elem = f64;
-    type State = SumState;
-    type Part = Sum;
-
-    fn start(&self) -> SumState {
-        SumState::default()
-    }
-    fn part(&self) -> Sum {
-        Sum::new()
-    }
-    fn gather(&self, isa: Isa, part: &mut Sum, block: &mut [f64]) {
-        part.add(isa, &*block, false, 1.0);
-    }
-    fn after(&self, state: &SumState, part: &Sum) -> SumState {
-        SumState { total: state.total.plus(part.total()), scaled: Dd::default(), odd: state.odd.or(part.odd) }
-    }
-    fn run(&self, state: &mut SumState, block: &[f64], out: &mut [f64], _: &mut Warnings) -> bool {
-        if state.odd.total().is_none() && !holds_any(block, |x| !x.is_finite()) {
-            // The same steps without a branch between them. Overflow is final: what is added to it is finite.
-            let mut total = state.total;
-            for (o, &x) in out.iter_mut().zip(block) {
-                total = step(total, x);
-                *o = total.round();
-            }
-            state.total = total;
-            return total.hi.is_finite();
-        }
-        for (o, &x) in out.iter_mut().zip(block) {
-            if x.is_finite() {
-                state.total = step(state.total, x);
-            } else {
-                state.odd.note(x);
-            }
-            *o = match state.odd.total() {
-                Some(odd) => odd,
-                None => state.total.round(),
-            };
-            if !state.total.hi.is_finite() {
-                return false;
-            }
-        }
-        true
-    }
-}
-
 impl Scan for WideCumSum {
+    const RUNS_ON: bool = true;
     type Elem = f64;
     type State = SumState;
     type Part = ();
@@ -122,7 +80,7 @@ impl Scan for WideCumSum {
     fn after(&self, state: &SumState, (): &()) -> SumState {
         *state
     }
-    fn run(&self, state: &mut SumState, block: &[f64], out: &mut [f64], _: &mut Warnings) -> bool {
+    fn run(&self, _: Isa, state: &mut SumState, block: &[f64], out: &mut [f64], _: &mut Warnings) -> bool {
         for (o, &x) in out.iter_mut().zip(block) {
             if x.is_finite() {
                 state.scaled = step(state.scaled, x * SCALE);
@@ -147,6 +105,7 @@ impl Scan for WideCumSum {
 pub(crate) struct CumProd;
 
 impl Scan for CumProd {
+    const RUNS_ON: bool = false;
     type Elem = f64;
     type State = Product;
     type Part = Product;
@@ -163,7 +122,7 @@ impl Scan for CumProd {
     fn after(&self, state: &Product, part: &Product) -> Product {
         state.times(*part)
     }
-    fn run(&self, state: &mut Product, block: &[f64], out: &mut [f64], _: &mut Warnings) -> bool {
+    fn run(&self, _: Isa, state: &mut Product, block: &[f64], out: &mut [f64], _: &mut Warnings) -> bool {
         for (o, &x) in out.iter_mut().zip(block) {
             if x.is_finite() && x != 0.0 {
                 state.value = state.value.times(Scaled::of(x));
@@ -180,6 +139,7 @@ impl Scan for CumProd {
 pub(crate) struct ComplexCumSum;
 
 impl Scan for ComplexCumSum {
+    const RUNS_ON: bool = true;
     type Elem = [f64; 2];
     type State = [SumState; 2];
     type Part = ();
@@ -194,6 +154,7 @@ impl Scan for ComplexCumSum {
     }
     fn run(
         &self,
+        isa: Isa,
         state: &mut Self::State,
         block: &[[f64; 2]],
         out: &mut [[f64; 2]],
@@ -201,7 +162,7 @@ impl Scan for ComplexCumSum {
     ) -> bool {
         for (o, &z) in out.iter_mut().zip(block) {
             for part in 0..2 {
-                WideCumSum.run(&mut state[part], &z[part..=part], &mut o[part..=part], w);
+                WideCumSum.run(isa, &mut state[part], &z[part..=part], &mut o[part..=part], w);
             }
         }
         true
@@ -212,6 +173,7 @@ impl Scan for ComplexCumSum {
 pub(crate) struct ComplexCumProd;
 
 impl Scan for ComplexCumProd {
+    const RUNS_ON: bool = true;
     type Elem = [f64; 2];
     /// Both parts, and what was not finite.
     type State = ([Scaled; 2], Option<[f64; 2]>);
@@ -227,6 +189,7 @@ impl Scan for ComplexCumProd {
     }
     fn run(
         &self,
+        _: Isa,
         state: &mut Self::State,
         block: &[[f64; 2]],
         out: &mut [[f64; 2]],
@@ -276,6 +239,7 @@ impl CumBound {
 }
 
 impl Scan for CumBound {
+    const RUNS_ON: bool = true;
     type Elem = f64;
     type State = Option<f64>;
     type Part = Option<f64>;
@@ -303,7 +267,7 @@ impl Scan for CumBound {
             (one, other) => one.or(other),
         }
     }
-    fn run(&self, state: &mut Option<f64>, block: &[f64], out: &mut [f64], _: &mut Warnings) -> bool {
+    fn run(&self, _: Isa, state: &mut Option<f64>, block: &[f64], out: &mut [f64], _: &mut Warnings) -> bool {
         if let Some(best) = self.run_numbers(*state, block, |i, best| out[i] = best) {
             *state = Some(best);
             return true;
@@ -323,6 +287,7 @@ pub(crate) struct IntCumBound {
 }
 
 impl Scan for IntCumBound {
+    const RUNS_ON: bool = true;
     type Elem = i32;
     type State = Option<i32>;
     type Part = Option<i32>;
@@ -345,7 +310,7 @@ impl Scan for IntCumBound {
             (one, other) => one.or(other),
         }
     }
-    fn run(&self, state: &mut Option<i32>, block: &[i32], out: &mut [i32], _: &mut Warnings) -> bool {
+    fn run(&self, _: Isa, state: &mut Option<i32>, block: &[i32], out: &mut [i32], _: &mut Warnings) -> bool {
         for (o, &x) in out.iter_mut().zip(block) {
             *state = self.after(state, &Some(x));
             *o = state.unwrap_or(x);
@@ -367,6 +332,7 @@ pub(crate) struct Reach {
 }
 
 impl Scan for IntCumSum {
+    const RUNS_ON: bool = true;
     type Elem = i32;
     /// The total; none once it is NA.
     type State = Option<i64>;
@@ -392,7 +358,14 @@ impl Scan for IntCumSum {
             .filter(|before| !part.na && before + part.high <= limit && before + part.low >= -limit)
             .map(|n| n + part.total)
     }
-    fn run(&self, state: &mut Option<i64>, block: &[i32], out: &mut [i32], warnings: &mut Warnings) -> bool {
+    fn run(
+        &self,
+        _: Isa,
+        state: &mut Option<i64>,
+        block: &[i32],
+        out: &mut [i32],
+        warnings: &mut Warnings,
+    ) -> bool {
         for (o, &x) in out.iter_mut().zip(block) {
             if let Some(total) = *state {
                 let next = total + i64::from(x);

@@ -6,6 +6,7 @@
 
 use super::simd::Isa;
 use crate::region::Elems;
+use std::ops::IndexMut;
 
 /// Doubles of a row, on every instruction set.
 pub(crate) const LANES: usize = 16;
@@ -18,6 +19,12 @@ const AHEAD: usize = 512;
 pub(crate) trait Lanes: Copy {
     /// Sixteen doubles.
     type Row: Copy;
+    /// One register of doubles, [`Lanes::WIDTH`] of them.
+    type Column: Copy;
+    /// As many registers as each has doubles.
+    type Square: Copy + IndexMut<usize, Output = Self::Column>;
+    /// Doubles of a register: a power of two, eight at most.
+    const WIDTH: usize;
     /// The same sixteen times.
     fn splat(self, x: f64) -> Self::Row;
     /// From memory of one's own.
@@ -43,6 +50,60 @@ pub(crate) trait Lanes: Copy {
         let bb = self.sub(s, a);
         (s, self.add(self.sub(a, self.sub(s, bb)), self.sub(b, bb)))
     }
+
+    /// The first doubles of memory of one's own.
+    ///
+    /// # Panics
+    /// If they do not fill a register: the caller has counted wrongly.
+    fn column(self, x: &[f64]) -> Self::Column;
+    /// To the start of memory of one's own.
+    ///
+    /// # Panics
+    /// As [`Lanes::column`].
+    fn put_column(self, column: Self::Column, out: &mut [f64]);
+    /// Double by double.
+    fn add_columns(self, a: Self::Column, b: Self::Column) -> Self::Column;
+    /// Double by double.
+    fn sub_columns(self, a: Self::Column, b: Self::Column) -> Self::Column;
+    /// The register `k` becomes what stands at place `k` of each register.
+    fn transpose(self, square: Self::Square) -> Self::Square;
+
+    /// As [`Lanes::two_sum`].
+    #[inline(always)]
+    fn two_sum_columns(self, a: Self::Column, b: Self::Column) -> (Self::Column, Self::Column) {
+        let s = self.add_columns(a, b);
+        let bb = self.sub_columns(s, a);
+        let (da, db) = (self.sub_columns(a, self.sub_columns(s, bb)), self.sub_columns(b, bb));
+        (s, self.add_columns(da, db))
+    }
+
+    /// A square whose register `k` holds element `at + k` of the first run, of the next one, and so on, `step` elements from run to run.
+    ///
+    /// # Panics
+    /// If they are not all there: the caller has counted wrongly.
+    #[inline(always)]
+    fn square(self, x: &[f64], at: usize, step: usize) -> Self::Square {
+        let mut square = self.empty_square();
+        for i in 0..Self::WIDTH {
+            square[i] = self.column(&x[at + i * step..]);
+        }
+        self.transpose(square)
+    }
+
+    /// Puts one back where [`Lanes::square`] reads it.
+    ///
+    /// # Panics
+    /// As there.
+    #[inline(always)]
+    fn put_square(self, square: Self::Square, out: &mut [f64], at: usize, step: usize) {
+        let rows = self.transpose(square);
+        for i in 0..Self::WIDTH {
+            self.put_column(rows[i], &mut out[at + i * step..]);
+        }
+    }
+
+    /// Zeros.
+    fn empty_square(self) -> Self::Square;
 
     /// As [`Lanes::read`] in a walk through memory, which is asked for ahead.
     #[inline(always)]
@@ -85,12 +146,15 @@ macro_rules! parts {
 
 /// Implements a set whose registers are `$vector`, `$count` of them a row.
 macro_rules! set {
-    ($name:ident, $vector:ty, $count:literal, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident) => {
+    ($name:ident, $vector:ty, $count:literal, $transpose:ident, $splat:ident, $load:ident, $store:ident, $add:ident, $sub:ident, $mul:ident) => {
         #[derive(Clone, Copy)]
         pub(crate) struct $name(());
 
         impl Lanes for $name {
             type Row = [$vector; $count];
+            type Column = $vector;
+            type Square = [$vector; LANES / $count];
+            const WIDTH: usize = LANES / $count;
 
             #[inline(always)]
             fn splat(self, x: f64) -> Self::Row {
@@ -131,6 +195,38 @@ macro_rules! set {
                 // SAFETY: as in `splat`.
                 unsafe { parts!($count, i, $mul(a[i], b[i])) }
             }
+            #[inline(always)]
+            fn column(self, x: &[f64]) -> Self::Column {
+                assert!(x.len() >= Self::WIDTH, "a register beyond the elements");
+                // SAFETY: 1. as in `splat`; 2. the doubles of a register are there (checked); 3. the load needs no alignment.
+                unsafe { $load(x.as_ptr()) }
+            }
+            #[inline(always)]
+            fn put_column(self, column: Self::Column, out: &mut [f64]) {
+                assert!(out.len() >= Self::WIDTH, "a register beyond the elements");
+                // SAFETY: as in `column`.
+                unsafe { $store(out.as_mut_ptr(), column) }
+            }
+            #[inline(always)]
+            fn add_columns(self, a: Self::Column, b: Self::Column) -> Self::Column {
+                // SAFETY: as in `splat`.
+                unsafe { $add(a, b) }
+            }
+            #[inline(always)]
+            fn sub_columns(self, a: Self::Column, b: Self::Column) -> Self::Column {
+                // SAFETY: as in `splat`.
+                unsafe { $sub(a, b) }
+            }
+            #[inline(always)]
+            fn transpose(self, square: Self::Square) -> Self::Square {
+                // SAFETY: as in `splat`.
+                unsafe { $transpose(square) }
+            }
+            #[inline(always)]
+            fn empty_square(self) -> Self::Square {
+                // SAFETY: as in `splat`.
+                unsafe { [$splat(0.0); LANES / $count] }
+            }
         }
     };
 }
@@ -140,16 +236,95 @@ mod sets {
     use super::{Elems, LANES, LaneKernel, Lanes};
     use std::arch::x86_64::{
         __m128d, __m256d, __m512d, _mm_add_pd, _mm_loadu_pd, _mm_mul_pd, _mm_set1_pd, _mm_storeu_pd,
-        _mm_sub_pd, _mm256_add_pd, _mm256_loadu_pd, _mm256_mul_pd, _mm256_set1_pd, _mm256_storeu_pd,
-        _mm256_sub_pd, _mm512_add_pd, _mm512_loadu_pd, _mm512_mul_pd, _mm512_set1_pd, _mm512_storeu_pd,
-        _mm512_sub_pd,
+        _mm_sub_pd, _mm_unpackhi_pd, _mm_unpacklo_pd, _mm256_add_pd, _mm256_loadu_pd, _mm256_mul_pd,
+        _mm256_permute2f128_pd, _mm256_set1_pd, _mm256_storeu_pd, _mm256_sub_pd, _mm256_unpackhi_pd,
+        _mm256_unpacklo_pd, _mm512_add_pd, _mm512_loadu_pd, _mm512_mul_pd, _mm512_set1_pd,
+        _mm512_shuffle_f64x2, _mm512_storeu_pd, _mm512_sub_pd, _mm512_unpackhi_pd, _mm512_unpacklo_pd,
     };
 
-    set!(Sse2, __m128d, 8, _mm_set1_pd, _mm_loadu_pd, _mm_storeu_pd, _mm_add_pd, _mm_sub_pd, _mm_mul_pd);
+    /// # Safety
+    /// SSE2 belongs to x86-64.
+    #[inline(always)]
+    unsafe fn transpose_2([a, b]: [__m128d; 2]) -> [__m128d; 2] {
+        // SAFETY: as said.
+        unsafe { [_mm_unpacklo_pd(a, b), _mm_unpackhi_pd(a, b)] }
+    }
+
+    /// # Safety
+    /// The processor has AVX2.
+    #[inline(always)]
+    unsafe fn transpose_4([a, b, c, d]: [__m256d; 4]) -> [__m256d; 4] {
+        // SAFETY: as the caller says.
+        unsafe {
+            let (ab, cd) = (_mm256_unpacklo_pd(a, b), _mm256_unpacklo_pd(c, d));
+            let (ba, dc) = (_mm256_unpackhi_pd(a, b), _mm256_unpackhi_pd(c, d));
+            [
+                _mm256_permute2f128_pd::<0x20>(ab, cd),
+                _mm256_permute2f128_pd::<0x20>(ba, dc),
+                _mm256_permute2f128_pd::<0x31>(ab, cd),
+                _mm256_permute2f128_pd::<0x31>(ba, dc),
+            ]
+        }
+    }
+
+    /// Registers 0, 2, 4 and 6 of a square of eight from pairs of rows whose even places are interleaved, or 1, 3, 5 and 7 from their odd ones.
+    ///
+    /// # Safety
+    /// The processor has AVX-512 F.
+    #[inline(always)]
+    unsafe fn every_other([a, b, c, d]: [__m512d; 4]) -> [__m512d; 4] {
+        // SAFETY: as the caller says.
+        unsafe {
+            let (ab, cd) = (_mm512_shuffle_f64x2::<0x88>(a, b), _mm512_shuffle_f64x2::<0x88>(c, d));
+            let (ba, dc) = (_mm512_shuffle_f64x2::<0xDD>(a, b), _mm512_shuffle_f64x2::<0xDD>(c, d));
+            [
+                _mm512_shuffle_f64x2::<0x88>(ab, cd),
+                _mm512_shuffle_f64x2::<0x88>(ba, dc),
+                _mm512_shuffle_f64x2::<0xDD>(ab, cd),
+                _mm512_shuffle_f64x2::<0xDD>(ba, dc),
+            ]
+        }
+    }
+
+    /// # Safety
+    /// The processor has AVX-512 F.
+    #[inline(always)]
+    unsafe fn transpose_8([a, b, c, d, e, f, g, h]: [__m512d; 8]) -> [__m512d; 8] {
+        // SAFETY: as the caller says.
+        unsafe {
+            let even = every_other([
+                _mm512_unpacklo_pd(a, b),
+                _mm512_unpacklo_pd(c, d),
+                _mm512_unpacklo_pd(e, f),
+                _mm512_unpacklo_pd(g, h),
+            ]);
+            let odd = every_other([
+                _mm512_unpackhi_pd(a, b),
+                _mm512_unpackhi_pd(c, d),
+                _mm512_unpackhi_pd(e, f),
+                _mm512_unpackhi_pd(g, h),
+            ]);
+            [even[0], odd[0], even[1], odd[1], even[2], odd[2], even[3], odd[3]]
+        }
+    }
+
+    set!(
+        Sse2,
+        __m128d,
+        8,
+        transpose_2,
+        _mm_set1_pd,
+        _mm_loadu_pd,
+        _mm_storeu_pd,
+        _mm_add_pd,
+        _mm_sub_pd,
+        _mm_mul_pd
+    );
     set!(
         Avx2,
         __m256d,
         4,
+        transpose_4,
         _mm256_set1_pd,
         _mm256_loadu_pd,
         _mm256_storeu_pd,
@@ -161,6 +336,7 @@ mod sets {
         Avx512,
         __m512d,
         2,
+        transpose_8,
         _mm512_set1_pd,
         _mm512_loadu_pd,
         _mm512_storeu_pd,
@@ -189,10 +365,30 @@ mod sets {
 mod sets {
     use super::{Elems, LANES, LaneKernel, Lanes};
     use std::arch::aarch64::{
-        float64x2_t, vaddq_f64, vdupq_n_f64, vld1q_f64, vmulq_f64, vst1q_f64, vsubq_f64,
+        float64x2_t, vaddq_f64, vdupq_n_f64, vld1q_f64, vmulq_f64, vst1q_f64, vsubq_f64, vzip1q_f64,
+        vzip2q_f64,
     };
 
-    set!(Neon, float64x2_t, 8, vdupq_n_f64, vld1q_f64, vst1q_f64, vaddq_f64, vsubq_f64, vmulq_f64);
+    /// # Safety
+    /// NEON belongs to `AArch64`.
+    #[inline(always)]
+    unsafe fn transpose_2([a, b]: [float64x2_t; 2]) -> [float64x2_t; 2] {
+        // SAFETY: as said.
+        unsafe { [vzip1q_f64(a, b), vzip2q_f64(a, b)] }
+    }
+
+    set!(
+        Neon,
+        float64x2_t,
+        8,
+        transpose_2,
+        vdupq_n_f64,
+        vld1q_f64,
+        vst1q_f64,
+        vaddq_f64,
+        vsubq_f64,
+        vmulq_f64
+    );
 
     /// NEON belongs to `AArch64`.
     pub(super) fn with_baseline<K: LaneKernel>(kernel: K) -> K::Out {
@@ -226,7 +422,11 @@ mod sets {
         a * b
     }
 
-    set!(Scalar, f64, 16, same, load, store, add, sub, mul);
+    unsafe fn transpose_1(square: [f64; 1]) -> [f64; 1] {
+        square
+    }
+
+    set!(Scalar, f64, 16, transpose_1, same, load, store, add, sub, mul);
 
     pub(super) fn with_baseline<K: LaneKernel>(kernel: K) -> K::Out {
         kernel.run(Scalar(()))
