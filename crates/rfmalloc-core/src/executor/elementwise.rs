@@ -1,10 +1,12 @@
 //! Programs whose result is stored, element by element.
 
 use super::Context;
+use super::chain::Chain;
 use super::machine::Machine;
 use crate::compute::operand::Operand;
 use crate::convert::Warnings;
 use crate::kernels::BLOCK;
+use crate::kernels::chain::Sink;
 use crate::program::{Op, Program};
 use crate::region::{Span, fence_streams};
 
@@ -32,15 +34,27 @@ pub(crate) fn run(
 ) -> Option<Warnings> {
     let stream = out.nbytes() >= STREAM_NBYTES;
     let block = block_of(program, len);
+    let chain = Chain::of(program, operands, Some(out));
     let parts = ctx.chunks(
         len,
-        || Machine::new(ctx.isa, program, operands, block),
-        |machine, range| {
+        || {
+            let machine = Machine::new(ctx.isa, program, operands, block);
+            (machine, chain.as_ref().map(|chain| chain.walker(ctx.isa)))
+        },
+        |(machine, walker), range| {
+            let step = if walker.is_some() { BLOCK as u64 } else { block };
             let mut at = range.start;
             while at < range.end {
-                let n = (range.end - at).min(block) as usize;
-                machine.run_into(at, n, out, stream);
-                at += n as u64;
+                let end = range.end.min(at + step);
+                let sink = || Sink::Shared(out.stretch(at, (end - at) as usize, stream));
+                if walker.as_mut().is_some_and(|walker| walker.run(at, (end - at) as usize, sink())) {
+                    at = end;
+                }
+                while at < end {
+                    let n = (end - at).min(block) as usize;
+                    machine.run_into(at, n, out, stream);
+                    at += n as u64;
+                }
             }
             if stream {
                 fence_streams();

@@ -1,11 +1,14 @@
 //! Programs whose result is summarised: each chunk gives a part, and the parts come back in index order.
 
+use super::chain::Chain;
 use super::machine::{Block, Machine};
 use super::{CHUNK, Context};
 use crate::compute::operand::Operand;
 use crate::convert::Warnings;
 use crate::kernels::BLOCK;
+use crate::kernels::chain::Sink;
 use crate::program::{Op, Program};
+use crate::region::Elems;
 
 /// Elements that are fed at a time: of a vector that is only read, all of a chunk, since no block of it is made.
 fn fed(program: &Program, operands: &[Operand], len: u64) -> u64 {
@@ -25,15 +28,25 @@ pub(crate) fn run<P: Send>(
     feed: impl Fn(&mut P, Block<'_>) + Sync,
 ) -> Option<(Vec<P>, Warnings)> {
     let fed = fed(program, operands, len);
+    let chain = Chain::of(program, operands, None);
     let parts = ctx.chunks(
         len,
-        || Machine::new(ctx.isa, program, operands, len.min(BLOCK as u64)),
-        |machine, range| {
+        || {
+            let machine = Machine::new(ctx.isa, program, operands, len.min(BLOCK as u64));
+            (machine, chain.as_ref().map(|chain| (chain.walker(ctx.isa), [0.0; BLOCK])))
+        },
+        |(machine, walker), range| {
             let mut part = start();
             let mut at = range.start;
             while at < range.end {
                 let n = (range.end - at).min(fed) as usize;
-                feed(&mut part, machine.run(at, n));
+                let walked = walker.as_mut().and_then(|(walker, own)| {
+                    walker.run(at, n, Sink::Own(&mut own[..n])).then_some(&own[..n])
+                });
+                match walked {
+                    Some(own) => feed(&mut part, Block::Real(Elems::from(own))),
+                    None => feed(&mut part, machine.run(at, n)),
+                }
                 at += n as u64;
             }
             (part, std::mem::take(&mut machine.warnings))

@@ -2,7 +2,7 @@
 //!
 //! - [`simd`]: the one place that chooses an instruction set; `simd_lanes`: sixteen doubles in its registers, where loops alone are too slow;
 //! - [`missing`]: the one place that says what NA and NaN become;
-//! - `apply`: a function of elements over blocks; `arith`, `compare`, `logic`, `complex`: operators; `math`: functions;
+//! - `apply`: a function of elements over blocks; `chain`: several operators over strips; `arith`, `compare`, `logic`, `complex`: operators; `math`: functions;
 //! - `exact`: error-free sums and products; `sum`, `prod`, `extremum`, `truth`, `spread`: summaries; `scan`: cumulatives; `truncate`: numbers made integers; `simd_product`: products by a crate; `simd_sort`: keys sorted.
 //!
 //! Kernels are plain loops for the autovectoriser, without fused multiply-add and with a fixed number of lanes, so every instruction set gives
@@ -27,6 +27,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod arith;
+pub(crate) mod chain;
 pub(crate) mod compare;
 pub(crate) mod complex;
 pub(crate) mod exact;

@@ -176,6 +176,18 @@ impl<T: Plain> Elems<'_, T> {
         }
     }
 
+    /// `out[i] = f(self[i], other[i])` for as many as `out` always has.
+    ///
+    /// # Panics
+    /// If they are not all there: the caller has counted wrongly.
+    #[inline(always)]
+    pub(crate) fn map_row<O, const N: usize>(self, other: Self, out: &mut [O; N], f: impl Fn(T, T) -> O) {
+        assert!(self.len >= N && other.len >= N, "a row beyond the elements");
+        for (i, o) in out.iter_mut().enumerate() {
+            *o = f(self.at(i), other.at(i));
+        }
+    }
+
     /// Whether `f` holds for any; looks at all, without branches.
     #[inline(always)]
     pub(crate) fn any(self, f: impl Fn(T) -> bool) -> bool {

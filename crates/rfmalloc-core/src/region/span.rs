@@ -44,6 +44,12 @@ impl Span {
         self.ptr == other.ptr && self.nbytes == other.nbytes
     }
 
+    /// Whether they have bytes in common.
+    pub(crate) fn meets(self, other: Self) -> bool {
+        let (from, other_from) = (self.ptr as u64, other.ptr as u64);
+        from < other_from + other.nbytes && other_from < from + self.nbytes
+    }
+
     pub(super) fn ptr(self) -> *mut u8 {
         self.ptr
     }
