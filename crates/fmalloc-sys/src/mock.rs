@@ -75,12 +75,12 @@ impl<T: Copy> List<T> {
     const EMPTY: Self = Self { ptr: ptr::null_mut(), len: 0, cap: 0 };
 
     fn all(&self) -> &[T] {
-        // SAFETY: `len` elements were written at `ptr`; none: no pointer is needed.
+        // SAFETY: `insert` wrote `len` elements at `ptr`, which `get` aligned for any object; with none the pointer may be null and is not used.
         if self.len == 0 { &[] } else { unsafe { slice::from_raw_parts(self.ptr, self.len) } }
     }
 
     fn all_mut(&mut self) -> &mut [T] {
-        // SAFETY: as in `all`, and `self` is borrowed alone.
+        // SAFETY: as in `all`, and nobody else has the elements while `self` is borrowed for writing.
         if self.len == 0 { &mut [] } else { unsafe { slice::from_raw_parts_mut(self.ptr, self.len) } }
     }
 
@@ -91,7 +91,7 @@ impl<T: Copy> List<T> {
         }
         let cap = (self.cap * 2).max(8);
         let n = cap * mem::size_of::<T>();
-        // SAFETY: the contract of fm_mem.get.
+        // SAFETY: fm_open refused heaps without callbacks; this one is called as fm_mem says, with the context that came with it.
         let to = unsafe { mem.get.unwrap()(mem.ctx, n) }.cast::<T>();
         if to.is_null() {
             return false;
@@ -126,7 +126,7 @@ impl<T: Copy> List<T> {
         if self.cap > 0 {
             let n = self.cap * mem::size_of::<T>();
             *bytes -= n as u64;
-            // SAFETY: what get returned for `n` bytes.
+            // SAFETY: `get` returned `ptr` for as many bytes, since `cap` is of that call; it is given back once, as the list is emptied.
             unsafe { mem.put.unwrap()(mem.ctx, self.ptr.cast(), n) };
         }
         *self = Self::EMPTY;
@@ -288,28 +288,29 @@ impl Heap {
     }
 }
 
-// SAFETY of all functions below, as `fm.h` asks of the caller: the heap came from `fm_open` and is alive, nobody else uses it meanwhile,
-// and the other pointers are valid for what is read or written through them.
-#[allow(clippy::undocumented_unsafe_blocks, reason = "one reason for all, above")]
 mod api {
     use super::*;
 
     unsafe fn heap<'a>(h: *mut fm) -> &'a mut Heap {
+        // SAFETY: fm_open wrote a Heap there, fm_close has not given it back, and fm.h lets nobody use a heap while another call does.
         unsafe { &mut *h.cast::<Heap>() }
     }
 
     unsafe fn seen<'a>(h: *const fm) -> &'a Heap {
+        // SAFETY: fm_open wrote a Heap there, fm_close has not given it back, and fm.h lets nobody change a heap while another call reads it.
         unsafe { &*h.cast::<Heap>() }
     }
 
     unsafe fn tell<T>(out: *mut T, value: T) {
         if !out.is_null() {
+            // SAFETY: fm.h asks for null or a place for a `T`, and it is not null.
             unsafe { out.write(value) }
         }
     }
 
     #[cfg_attr(miri, unsafe(no_mangle))]
     pub unsafe extern "C" fn fm_open(out: *mut *mut fm, mem: *const fm_mem, lo: u64, hi: u64) -> c_int {
+        // SAFETY: fm.h asks for a place for the heap's pointer, and for callbacks that can be read; neither may be null.
         let mem = unsafe {
             out.write(ptr::null_mut());
             *mem
@@ -319,6 +320,7 @@ mod api {
             return fail(FM_EINVAL);
         }
         let n = mem::size_of::<Heap>();
+        // SAFETY: the callback that the caller gave, called as fm_mem says: with the context that came with it.
         let h = unsafe { get(mem.ctx, n) }.cast::<Heap>();
         if h.is_null() {
             return fail(FM_ENOMEM);
@@ -326,6 +328,7 @@ mod api {
         let none = fm_extent { off: 0, len: 0 };
         let (pieces, load) = (List::EMPTY, List::EMPTY);
         let state = State::Unready;
+        // SAFETY: `get` gave as many bytes as a Heap has, aligned for any object as fm_mem promises; `out` was written above.
         unsafe {
             h.write(Heap { mem, lo, hi, state, bytes: n as u64, pieces, load, bad: (none, none) });
             out.write(h.cast());
@@ -338,6 +341,8 @@ mod api {
         if h.is_null() {
             return;
         }
+        // SAFETY: a heap from fm_open, by the contract of fm_close, in the bytes that `get` gave there; `mem` is copied out of it, and the
+        // heap is used no more once they are given back.
         unsafe {
             fm_reset(h);
             let mem = heap(h).mem;
@@ -347,6 +352,7 @@ mod api {
 
     #[cfg_attr(miri, unsafe(no_mangle))]
     pub unsafe extern "C" fn fm_reset(h: *mut fm) {
+        // SAFETY: an open heap that this call has alone, by the contract of every function.
         let h = unsafe { heap(h) };
         h.load.drop(&h.mem, &mut h.bytes);
         h.pieces.drop(&h.mem, &mut h.bytes);
@@ -360,6 +366,7 @@ mod api {
         ids: *const u64,
         n: usize,
     ) -> c_int {
+        // SAFETY: an open heap that this call has alone, by the contract of every function.
         let h = unsafe { heap(h) };
         match h.state {
             State::Ready => return fail(FM_EINVAL),
@@ -367,6 +374,7 @@ mod api {
             _ => return h.refusal(),
         }
         for i in 0..n {
+            // SAFETY: `i < n`, and fm.h asks for `n` extents and `n` ids.
             let (e, id) = unsafe { (*extents.add(i), *ids.add(i)) };
             if e.len == 0 || !aligned(e.off | e.len) {
                 return h.refuse(FM_EINVAL);
@@ -382,6 +390,7 @@ mod api {
 
     #[cfg_attr(miri, unsafe(no_mangle))]
     pub unsafe extern "C" fn fm_ready(h: *mut fm, out: *mut fm_conflict) -> c_int {
+        // SAFETY: an open heap that this call has alone, by the contract of every function.
         let h = unsafe { heap(h) };
         match h.state {
             State::Ready => return fail(FM_EINVAL),
@@ -403,6 +412,7 @@ mod api {
                 None
             };
             if let Some(clash) = clash {
+                // SAFETY: fm.h asks for null or a place for a conflict.
                 unsafe { tell(out, clash) };
                 return h.refuse(FM_ECONFLICT);
             }
@@ -433,7 +443,9 @@ mod api {
         out: *mut fm_extent,
         zeroed: *mut u64,
     ) -> c_int {
+        // SAFETY: an open heap that this call has alone, by the contract of every function.
         let h = unsafe { heap(h) };
+        // SAFETY: fm.h asks for a request that can be read.
         let req = unsafe { *req };
         if h.state != State::Ready {
             return h.refusal();
@@ -457,6 +469,7 @@ mod api {
         let wish = Wish { len: req.len, align, boundary, limit };
         let Some((i, at)) = h.find(&wish, req.flags == FM_LOWEST) else { return fail(FM_ENOSPC) };
         let Some(fresh) = h.take(i, at, req.len) else { return fail(FM_ENOMEM) };
+        // SAFETY: fm.h asks for null or a place for the fresh bytes, and for a place for the extent.
         unsafe {
             tell(zeroed, fresh);
             out.write(fm_extent { off: at, len: req.len });
@@ -466,6 +479,7 @@ mod api {
 
     #[cfg_attr(miri, unsafe(no_mangle))]
     pub unsafe extern "C" fn fm_claim(h: *mut fm, want: fm_extent) -> c_int {
+        // SAFETY: an open heap that this call has alone, by the contract of every function.
         let h = unsafe { heap(h) };
         if h.state != State::Ready {
             return h.refusal();
@@ -489,7 +503,9 @@ mod api {
         len: u64,
         zeroed: *mut u64,
     ) -> c_int {
+        // SAFETY: an open heap that this call has alone, by the contract of every function.
         let h = unsafe { heap(h) };
+        // SAFETY: fm.h asks for an extent that can be read and written.
         let e = unsafe { *extent };
         if h.state != State::Ready {
             return h.refusal();
@@ -504,6 +520,7 @@ mod api {
             return fail(FM_EINVAL);
         }
         if more == 0 {
+            // SAFETY: fm.h asks for null or a place for the fresh bytes.
             unsafe { tell(zeroed, 0) };
             return 0;
         }
@@ -511,6 +528,7 @@ mod api {
             Some(x) if x.kind == FM_FREE && x.off == end && x.len >= more => {
                 // From the front: no piece more is needed.
                 let fresh = h.take(at, end, more).unwrap_or(0);
+                // SAFETY: fm.h asks for null or a place for the fresh bytes; the extent was read from the same place above.
                 unsafe {
                     tell(zeroed, fresh);
                     (*extent).len = len;
@@ -523,6 +541,7 @@ mod api {
 
     #[cfg_attr(miri, unsafe(no_mangle))]
     pub unsafe extern "C" fn fm_free(h: *mut fm, extent: fm_extent) {
+        // SAFETY: an open heap that this call has alone, by the contract of every function.
         let h = unsafe { heap(h) };
         if h.state != State::Ready || !h.credible(extent) {
             return;
@@ -536,6 +555,7 @@ mod api {
 
     #[cfg_attr(miri, unsafe(no_mangle))]
     pub unsafe extern "C" fn fm_retire(h: *mut fm, extent: fm_extent, stamp: u64) {
+        // SAFETY: an open heap that this call has alone, by the contract of every function.
         let h = unsafe { heap(h) };
         if h.state != State::Ready || !h.credible(extent) {
             return;
@@ -550,6 +570,7 @@ mod api {
 
     #[cfg_attr(miri, unsafe(no_mangle))]
     pub unsafe extern "C" fn fm_reclaim(h: *mut fm, durable: u64) -> u64 {
+        // SAFETY: an open heap that this call has alone, by the contract of every function.
         let h = unsafe { heap(h) };
         let mut total = 0;
         if h.state != State::Ready {
@@ -569,6 +590,7 @@ mod api {
 
     #[cfg_attr(miri, unsafe(no_mangle))]
     pub unsafe extern "C" fn fm_grow(h: *mut fm, hi: u64) -> c_int {
+        // SAFETY: an open heap that this call has alone, by the contract of every function.
         let h = unsafe { heap(h) };
         if h.state == State::Corrupt {
             return fail(FM_ECORRUPT);
@@ -589,7 +611,9 @@ mod api {
 
     #[cfg_attr(miri, unsafe(no_mangle))]
     pub unsafe extern "C" fn fm_trim(h: *mut fm, hi: *mut u64) -> c_int {
+        // SAFETY: an open heap that this call has alone, by the contract of every function.
         let h = unsafe { heap(h) };
+        // SAFETY: fm.h asks for an end that can be read and written.
         let lowest = unsafe { *hi };
         if h.state != State::Ready {
             return h.refusal();
@@ -611,12 +635,14 @@ mod api {
                 h.pieces.remove(last);
             }
         }
+        // SAFETY: it was read from the same place above.
         unsafe { hi.write(h.hi) };
         0
     }
 
     #[cfg_attr(miri, unsafe(no_mangle))]
     pub unsafe extern "C" fn fm_next(h: *const fm, from: u64, out: *mut fm_extent, kind: *mut u32) -> c_int {
+        // SAFETY: an open heap that nobody changes during the call, by the contract of every function.
         let h = unsafe { seen(h) };
         if h.state != State::Ready && h.state != State::Corrupt {
             return fail(FM_ESTALE);
@@ -634,6 +660,7 @@ mod api {
                 (fm_extent { off: begin, len: end - begin }, FM_USED)
             }
         };
+        // SAFETY: fm.h asks for a place for the extent and one for its kind.
         unsafe {
             out.write(found);
             kind.write(what);
@@ -643,6 +670,7 @@ mod api {
 
     #[cfg_attr(miri, unsafe(no_mangle))]
     pub unsafe extern "C" fn fm_stats(h: *const fm, out: *mut fm_stat) {
+        // SAFETY: an open heap that nobody changes during the call, by the contract of every function.
         let h = unsafe { seen(h) };
         let mut s = fm_stat { used: 0, free: 0, retired: 0, gaps: 0, largest: 0, nodes: 0, bytes: h.bytes };
         if h.state == State::Ready || h.state == State::Corrupt {
@@ -658,15 +686,18 @@ mod api {
             s.used = h.hi - h.lo - s.free - s.retired;
             s.nodes = h.pieces.len as u64;
         }
+        // SAFETY: fm.h asks for a place for the figures.
         unsafe { out.write(s) };
     }
 
     #[cfg_attr(miri, unsafe(no_mangle))]
     pub unsafe extern "C" fn fm_check(h: *const fm, out: *mut fm_conflict) -> c_int {
+        // SAFETY: an open heap that nobody changes during the call, by the contract of every function.
         let h = unsafe { seen(h) };
         match h.state {
             State::Corrupt => {
                 let (a, b) = h.bad;
+                // SAFETY: fm.h asks for null or a place for a conflict.
                 unsafe { tell(out, fm_conflict { a, b, id_a: u64::MAX, id_b: u64::MAX }) };
                 fail(FM_ECORRUPT)
             }
