@@ -90,6 +90,24 @@ pub(crate) struct Program {
     pub(crate) result: Reg,
 }
 
+impl Program {
+    /// Whether an element may give a warning.
+    pub(crate) fn may_warn(&self) -> bool {
+        self.insts.iter().any(|inst| match inst.op {
+            Op::Arith(_) => inst.dst.bank == Bank::Int,
+            Op::Math(_) | Op::Math2(_) => true,
+            Op::Load(_)
+            | Op::Promote
+            | Op::Truth
+            | Op::Negate
+            | Op::Compare(_)
+            | Op::Logic(_)
+            | Op::Not
+            | Op::Missing(_) => false,
+        })
+    }
+}
+
 /// Writes a program, each instruction into a register of its own; [`Builder::finish`] lets them share.
 #[derive(Clone, Default)]
 pub(crate) struct Builder {

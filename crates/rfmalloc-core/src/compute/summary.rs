@@ -85,24 +85,29 @@ impl<'a> Summand<'a> {
         }
     }
 
-    /// Feeds the elements, taken on by `then`, to parts of chunks. None if it was cancelled.
+    /// Feeds the elements, taken on by `then`, to parts of chunks, until one is `enough`. None if it was cancelled.
     fn fold<P: Send>(
         &self,
         ctx: &Context<'_>,
         then: impl FnOnce(&mut Builder, Reg) -> Reg,
         start: impl Fn() -> P + Sync,
         feed: impl Fn(&mut P, Block<'_>) + Sync,
+        enough: impl Fn(&P) -> bool + Sync,
     ) -> Result<Option<Vec<P>>> {
         match self.source {
             Elements::Operand(x) => {
                 let mut p = Builder::default();
                 let a = p.load(0, x.bank()?);
                 let out = then(&mut p, a);
-                let done = fold::run(ctx, &p.finish(out), &[x.snapshot()], x.len, start, feed);
+                let done = fold::run(ctx, &p.finish(out), &[x.snapshot()], x.len, start, feed, enough);
                 Ok(done.map(|(parts, _)| parts))
             }
             Elements::Fused(x, warned) => {
-                let done = fold::run(ctx, &x.program(then), x.operands(), self.len, start, feed);
+                let program = x.program(then);
+                // Warnings are those of all elements: what may warn is computed to the end.
+                let all = program.may_warn();
+                let enough = |part: &P| !all && enough(part);
+                let done = fold::run(ctx, &program, x.operands(), self.len, start, feed, enough);
                 Ok(done.map(|(parts, warnings)| {
                     let mut all = warned.get();
                     all |= warnings;
@@ -121,7 +126,7 @@ impl<'a> Summand<'a> {
         start: impl Fn() -> P + Sync,
         feed: impl Fn(&mut P, Block<'_>) + Sync,
     ) -> Result<Option<Vec<P>>> {
-        self.fold(ctx, |p, a| p.promote(a, to), start, feed)
+        self.fold(ctx, |p, a| p.promote(a, to), start, feed, |_| false)
     }
 }
 
@@ -505,10 +510,11 @@ fn truth(
         };
         // Whole numbers are looked at where they are: what is neither 0 nor NA is true.
         let truth = |p: &mut Builder, a: Reg| if a.bank == Bank::Int { a } else { p.truth(a) };
-        let Some(parts) = x.fold(ctx, truth, Truths::default, feed)? else { return Ok(None) };
+        let decided = |seen: &Truths| if f == Summary::All { seen.no } else { seen.yes };
+        let Some(parts) = x.fold(ctx, truth, Truths::default, feed, decided)? else { return Ok(None) };
         all = parts.into_iter().fold(all, Truths::or);
-        // Decided: the operands behind are not looked at, and warn of nothing.
-        if if f == Summary::All { all.no } else { all.yes } {
+        // The operands behind are not looked at, and warn of nothing.
+        if decided(&all) {
             break;
         }
     }
