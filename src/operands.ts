@@ -52,6 +52,7 @@ function encode(x: unknown, to: Float64Array, at: number, loans: Loans, operatio
 function encodeVector(x: Vector, to: Float64Array, at: number): void {
   const { handle, start, length } = partsOf(x)
   handle.check()
+  to[at] = KIND.vector
   to[at + 1] = handle.token
   to[at + 2] = start
   to[at + 3] = length
@@ -78,11 +79,13 @@ function encodeLoan(x: unknown, to: Float64Array, at: number, loans: Loans, oper
   if (isList(x)) {
     const handle = listHandle(x)
     handle.check()
+    to[at] = KIND.vector
     to[at + 1] = handle.token
     to[at + 3] = x.length
     return
   }
   const values = Array.isArray(x) || isTypedArray(x) ? x : [scalar(x, operation)]
+  to[at] = KIND.vector
   to[at + 1] = loans.plain(values, parseType(inferType(values)))
   to[at + 3] = values.length
 }
