@@ -12,7 +12,7 @@ mod bindings {
     pub(crate) use fmalloc_sys::*;
 }
 #[allow(dead_code, unreachable_pub, missing_docs)]
-#[path = "../src/mock.rs"]
+#[path = "../src/mock/mod.rs"]
 mod mock;
 
 unsafe extern "C" fn get(held: *mut c_void, n: usize) -> *mut c_void {
