@@ -17,7 +17,10 @@ const unsafeRooms = [
   'crates/rfmalloc-core/src/kernels/simd.rs',
   'crates/rfmalloc-core/src/kernels/simd_lanes.rs',
   'crates/rfmalloc-core/src/kernels/simd_product.rs',
+  'crates/rfmalloc-core/src/kernels/simd_classify.rs',
+  'crates/rfmalloc-core/src/kernels/simd_network.rs',
   'crates/rfmalloc-core/src/kernels/simd_sort.rs',
+  'crates/rfmalloc-core/src/kernels/simd_split.rs',
   // The doors of C: every function takes pointers.
   'crates/rfmalloc-table/src/',
   'crates/rfmalloc-capi/src/',

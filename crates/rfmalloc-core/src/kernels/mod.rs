@@ -3,7 +3,7 @@
 //! - [`simd`]: the one place that chooses an instruction set; `simd_lanes`: sixteen doubles in its registers, where loops alone are too slow;
 //! - [`missing`]: the one place that says what NA and NaN become;
 //! - `apply`: a function of elements over blocks; `chain`: several operators over strips; `arith`, `compare`, `logic`, `complex`: operators; `math`: functions;
-//! - `exact`: error-free sums and products; `sum`, `prod`, `extremum`, `truth`, `spread`: summaries; `scan`: cumulatives; `truncate`: numbers made integers; `simd_product`: products by a crate; `simd_sort`: keys sorted.
+//! - `exact`: error-free sums and products; `sum`, `prod`, `extremum`, `truth`, `spread`: summaries; `scan`: cumulatives; `truncate`: numbers made integers; `simd_product`: products by a crate; `simd_sort`: keys sorted, by `simd_split` and `simd_network`; `simd_classify`: told into parts.
 //!
 //! Kernels are plain loops for the autovectoriser, without fused multiply-add and with a fixed number of lanes, so every instruction set gives
 //! the same bits. May touch: `na`, `convert::Warnings`.
@@ -41,11 +41,19 @@ pub(crate) mod scan;
 #[allow(unsafe_code)]
 pub(crate) mod simd;
 #[allow(unsafe_code)]
+pub(crate) mod simd_classify;
+#[allow(unsafe_code)]
 pub(crate) mod simd_lanes;
+#[allow(unsafe_code)]
+#[cfg(target_arch = "x86_64")]
+mod simd_network;
 #[allow(unsafe_code)]
 pub(crate) mod simd_product;
 #[allow(unsafe_code)]
 pub(crate) mod simd_sort;
+#[allow(unsafe_code)]
+#[cfg(target_arch = "x86_64")]
+mod simd_split;
 pub(crate) mod spread;
 pub(crate) mod sum;
 pub(crate) mod truncate;

@@ -60,7 +60,6 @@ pub(super) struct Tally {
 }
 
 struct OfReals<'k> {
-    x: &'k [f64],
     keys: &'k mut [u64],
     tally: Tally,
 }
@@ -70,20 +69,21 @@ impl Kernel for OfReals<'_> {
     #[inline(always)]
     fn run(mut self) -> Tally {
         let tally = &mut self.tally;
-        for (key, x) in self.keys.iter_mut().zip(self.x) {
-            *key = of_real(*x);
+        for key in &mut *self.keys {
+            let bits = *key;
+            *key = of_real(f64::from_bits(bits));
             tally.missing += u64::from(*key == MISSING);
             tally.below_zero += u64::from(*key < ZERO);
             tally.zeros += u64::from(*key == ZERO);
-            tally.signed += u64::from(x.to_bits() == ZERO);
+            tally.signed += u64::from(bits == ZERO);
         }
         self.tally
     }
 }
 
-/// The keys of private numbers, and their tally added to another one.
-pub(super) fn of_reals(isa: Isa, x: &[f64], keys: &mut [u64], tally: Tally) -> Tally {
-    run(isa, OfReals { x, keys, tally })
+/// Makes of the bits of private numbers their keys, and adds their tally to another one.
+pub(super) fn of_reals(isa: Isa, keys: &mut [u64], tally: Tally) -> Tally {
+    run(isa, OfReals { keys, tally })
 }
 
 struct ToReals<'k>(&'k mut [u64]);

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `keys` | whole numbers that are ordered as elements are |
 //! | `partition` | sorting keys that lie in shared memory |
+//! | `scatter` | keys told into parts on their way there |
 //! | `order` | positions in order, ties broken word by word |
 //! | `words`, `text` | the words of elements, of plain types and of strings |
 //! | `sort` | elements in order, of types whose keys say all |
@@ -16,11 +17,12 @@
 //!
 //! **Larger than memory.** Keys are sorted in the result's own memory, which is a file's: split in place around pivots, both ends being read and
 //! written in blocks one after the other, until a run fits into a thread's private memory ([`Limits`]). A vector `k` times as large as memory is read
-//! and written about `log2 k` times, always in sequence, and nothing but the result and those runs needs room.
+//! and written about `log2 k` times, six less where the source is another memory (read twice for those), always in sequence, and nothing but the result and those runs needs room.
 
 mod keys;
 mod order;
 mod partition;
+mod scatter;
 mod sort;
 mod text;
 mod unique;

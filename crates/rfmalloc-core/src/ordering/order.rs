@@ -178,8 +178,8 @@ impl Work<'_> {
         } else {
             let ctx = if group.is_fresh { watched } else { self.ctx };
             let store = |at, numbers: &mut [u64]| self.out.store(at, numbers);
-            if partition::sort::<u64>(ctx, self.limits, self.out, (group.start, group.len), &store).is_none()
-            {
+            let whole = vec![partition::Range { start: group.start, len: group.len }];
+            if partition::sort::<u64>(ctx, self.limits, self.out, whole, &store).is_none() {
                 return Ok(None);
             }
         }

@@ -21,9 +21,9 @@ const SAMPLE: usize = 65;
 
 /// Consecutive keys.
 #[derive(Clone, Copy)]
-struct Range {
-    start: u64,
-    len: u64,
+pub(super) struct Range {
+    pub(super) start: u64,
+    pub(super) len: u64,
 }
 
 /// Receives a sorted run and the index of its first key.
@@ -61,17 +61,16 @@ struct Work<'c, K> {
     done: Done<'c, K>,
 }
 
-/// Sorts the keys `[start, start + len)` of a span in place, `done` being given every one of them once, in sorted runs: it stores them, or what it
+/// Sorts the keys in ranges of a span in place, each by itself, `done` being given every one of them once, in sorted runs: it stores them, or what it
 /// makes of them. None if it was cancelled.
 pub(super) fn sort<K: Key>(
     ctx: &Context<'_>,
     limits: Limits,
     keys: Span,
-    (start, len): (u64, u64),
+    mut ranges: Vec<Range>,
     done: Done<'_, K>,
 ) -> Option<()> {
     let work = Work { ctx, keys, run: limits.run.max(4 * BLOCK as u64), done };
-    let mut ranges = vec![Range { start, len }];
     // Level by level, until there is something for each thread.
     while ctx.threads > 1 && ranges.len() < SHARES * ctx.threads && ranges.iter().any(|r| r.len > work.run) {
         let halves = ctx.tasks(

@@ -1,9 +1,10 @@
 //! Elements in order, of the types whose keys say all there is to say of an element: logical, integer and numeric.
 //!
-//! The keys are written to the result, sorted there, and become elements again. What keys do not say, the signs of zeros and what NA and NaN carry,
+//! The keys are written to the result, told into parts on the way, sorted there, and become elements again. What keys do not say, the signs of zeros and what NA and NaN carry,
 //! is copied from the source afterwards, in the order in which it stands there.
 
 use super::keys::{self, Tally};
+use super::scatter::scatter;
 use super::{Limits, partition, quietly};
 use crate::dtype::Dtype;
 use crate::executor::{CHUNK, Context};
@@ -29,22 +30,14 @@ pub(crate) fn sort(
 }
 
 fn ints(ctx: &Context<'_>, limits: Limits, x: Span, len: u64, out: Span) -> Option<()> {
-    quietly(ctx, |ctx| {
-        ctx.chunks(
-            len,
-            || (vec![0_i32; BLOCK], vec![0_u32; BLOCK]),
-            |(block, keys), range| {
-                each_block(range, |at, n| {
-                    x.load(at, &mut block[..n]);
-                    for (key, x) in keys[..n].iter_mut().zip(&block[..n]) {
-                        *key = keys::of_int(*x);
-                    }
-                    out.store(at, &keys[..n]);
-                });
-            },
-        )
-    })?;
-    partition::sort::<u32>(ctx, limits, out, (0, len), &|at, keys| {
+    let fill = |at, keys: &mut [u32], (): &mut ()| {
+        x.load(at, keys);
+        for key in keys {
+            *key = keys::of_int(*key as i32);
+        }
+    };
+    let (_, ranges) = quietly(ctx, |ctx| scatter(ctx, limits, len, &fill, out))?;
+    partition::sort::<u32>(ctx, limits, out, ranges, &|at, keys| {
         for key in &mut *keys {
             *key = keys::int_of(*key) as u32;
         }
@@ -53,22 +46,12 @@ fn ints(ctx: &Context<'_>, limits: Limits, x: Span, len: u64, out: Span) -> Opti
 }
 
 fn reals(ctx: &Context<'_>, limits: Limits, x: Span, len: u64, out: Span) -> Option<()> {
-    let tallies = quietly(ctx, |ctx| {
-        ctx.chunks(
-            len,
-            || (vec![0.0; BLOCK], vec![0; BLOCK]),
-            |(block, keys), range| {
-                let mut tally = Tally::default();
-                each_block(range, |at, n| {
-                    x.load(at, &mut block[..n]);
-                    tally = keys::of_reals(ctx.isa, &block[..n], &mut keys[..n], tally);
-                    out.store(at, &keys[..n]);
-                });
-                tally
-            },
-        )
-    })?;
-    partition::sort::<u64>(ctx, limits, out, (0, len), &|at, keys| {
+    let fill = |at, keys: &mut [u64], tally: &mut Tally| {
+        x.load(at, keys);
+        *tally = keys::of_reals(ctx.isa, keys, *tally);
+    };
+    let (tallies, ranges) = quietly(ctx, |ctx| scatter(ctx, limits, len, &fill, out))?;
+    partition::sort::<u64>(ctx, limits, out, ranges, &|at, keys| {
         keys::to_reals(ctx.isa, keys);
         out.store(at, keys);
     })?;
