@@ -6,7 +6,7 @@ use crate::convert::Warnings;
 use crate::kernels::BLOCK;
 use crate::kernels::scan::Scan;
 use crate::kernels::simd::Isa;
-use crate::region::{Plain, Span, fence_streams};
+use crate::region::{Plain, Span, Stretch, fence_streams};
 use std::ops::Range;
 
 fn each_block<T: Plain>(x: Span, range: Range<u64>, block: &mut [T], mut f: impl FnMut(u64, &mut [T])) {
@@ -41,6 +41,24 @@ impl<T: Plain> Buffers<T> {
     }
 }
 
+/// Bytes that are stored before as many are asked for: turns close enough for reads and writes to overlap.
+const TURN: usize = 1024;
+/// Bytes of a cache line.
+const LINE: usize = 64;
+
+/// Stores a block, and asks for the elements of `x` from `next` on, which are read after it.
+fn put<T: Plain>(results: &[T], out: Stretch<'_, T>, x: Span, next: u64) {
+    let left = (x.nbytes() / size_of::<T>() as u64).saturating_sub(next);
+    let ahead = x.elems::<T>(next, left.min(BLOCK as u64) as usize);
+    for (i, part) in results.chunks(TURN / size_of::<T>()).enumerate() {
+        let first = i * (TURN / size_of::<T>());
+        out.put(first, part);
+        for line in 0..TURN / LINE {
+            ahead.ask_for(first + line * (LINE / size_of::<T>()));
+        }
+    }
+}
+
 /// Stores a chunk's running values, and leaves the state after its last block. None: one left double's range.
 fn store_chunk<S: Scan<Elem: Plain>>(
     isa: Isa,
@@ -58,7 +76,7 @@ fn store_chunk<S: Scan<Elem: Plain>>(
         let results = &mut results[..block.len()];
         inside = inside && scan.run(isa, state, block, results, &mut warnings);
         if inside {
-            out.stretch(at, results.len(), stream).put(0, results);
+            put(results, out.stretch(at, results.len(), stream), x, at + results.len() as u64);
         }
     });
     if stream {
