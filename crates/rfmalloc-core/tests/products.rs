@@ -199,6 +199,36 @@ fn complex_products_are_those_of_their_parts() {
     }
 }
 
+/// One NA once made every cell of a complex product be summed term by term, hundreds of times slower.
+#[test]
+fn na_in_complex_reaches_its_row_and_column_and_leaves_the_others_bits() {
+    let (rows, inner, cols) = (33, 1500, 21);
+    let (mut x, mut y) = (numbers(13, 2 * rows * inner), numbers(17, 2 * inner * cols));
+    let product = |x: &[f64], y: &[f64]| {
+        Case {
+            f: Product::Plain,
+            dtype: Dtype::Complex,
+            x: (x, [rows as u64, inner as u64]),
+            y: Some((y, [inner as u64, cols as u64])),
+        }
+        .agreed("complex with NA")
+    };
+    let plain = product(&x, &y);
+    x[2 * (7 + 900 * rows)] = na::na_real();
+    x[2 * (9 + 20 * rows) + 1] = f64::NAN;
+    y[2 * (3 + 5 * inner) + 1] = na::na_real();
+    let got = product(&x, &y);
+    for (c, (got, plain)) in got.chunks(2).zip(plain.chunks(2)).enumerate() {
+        match (c % rows, c / rows) {
+            (7, _) | (_, 5) => assert!(got.iter().all(|&part| na::is_na(part)), "cell {c} is {got:?}"),
+            (9, _) => {
+                assert!(got.iter().all(|part| part.is_nan() && !na::is_na(*part)), "cell {c} is {got:?}");
+            }
+            _ => assert_eq!(got, plain, "cell {c}"),
+        }
+    }
+}
+
 struct StopAfter(AtomicU64, u64);
 
 impl Watch for StopAfter {

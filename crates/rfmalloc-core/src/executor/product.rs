@@ -2,7 +2,7 @@
 //!
 //! Numbers go through a matrix kernel. An element that is no finite number leaves no cell it reaches finite, so only a result with such a
 //! cell has its operands looked at: what is NaN becomes NA in the rows and columns that hold an NA, and cells that overflowed on the way are summed
-//! once more, exactly. Complex numbers are then summed cell by cell.
+//! once more, exactly. Such cells of complex numbers are summed term by term.
 
 use super::Context;
 use super::ahead::{Ahead, release, with_ahead};
@@ -506,15 +506,19 @@ impl Multiplication<'_> {
         self.ctx.tasks(cols, Vec::new, work, |_| 0).map(|_| ())
     }
 
-    /// Every cell, term by term: NA and NaN reach the cells of their row or column, and no others.
+    /// The cells that are not finite, term by term: those in a row or column of what is not finite, and those that overflowed on the way. All others
+    /// stay.
     fn by_terms(&self) -> Option<()> {
         let Extents { rows, inner, cols } = self.plan.extents;
         let per_task = (TERMS / inner.max(1)).clamp(1, rows * cols);
         let range = |task: usize| task * per_task..(rows * cols).min((task + 1) * per_task);
         let work = |cells: &mut Vec<C64>, task: usize| {
             let (a, b) = (self.a.from::<C64>(0, 0), self.b.from::<C64>(0, 0));
-            cells.clear();
-            cells.extend(range(task).map(|at| complex_cell(&a, &b, at % rows, at / rows, inner)));
+            cells.resize(range(task).len(), C64::default());
+            self.out.load(range(task).start as u64, cells);
+            for (cell, at) in cells.iter_mut().zip(range(task)).filter(|(cell, _)| !Cell::is_finite(**cell)) {
+                *cell = complex_cell(&a, &b, at % rows, at / rows, inner);
+            }
             self.out.store(range(task).start as u64, cells);
         };
         self.ctx.tasks((rows * cols).div_ceil(per_task), Vec::new, work, |_| 0).map(|_| ())
