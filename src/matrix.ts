@@ -28,7 +28,8 @@ import type {
   VectorRef,
 } from './types.js'
 import { refuseMethods } from './unsupported.js'
-import { isByMeaning, isVector, makeSubarray, relativeRange, type Vector } from './vector.js'
+import { isByMeaning, relativeRange } from './positions.js'
+import { isVector, makeSubarray, type Vector } from './vector.js'
 
 type MatOptions = AsyncOptions & ResultOptions
 

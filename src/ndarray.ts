@@ -21,7 +21,8 @@ import type {
   Type,
 } from './types.js'
 import { refuseMethods } from './unsupported.js'
-import { checkIndices, checkWhole, isByMeaning, makeSubarray, relativeRange, Vector } from './vector.js'
+import { checkIndices, checkWhole, isByMeaning, relativeRange } from './positions.js'
+import { makeSubarray, Vector } from './vector.js'
 
 const SUBSET_KEYS = ['name', 'replace', 'keep', 'into', 'drop']
 

@@ -1,62 +1,29 @@
 /**
- * The Vector class: identity, elements, ranges, lifetime. Elements are read through private lanes, never by a native call each; whole ranges
- * through the binding. It may touch handles, never store files. Subarrays and windows are Vectors over the same handle.
+ * The Vector class: identity and elements. Elements are read through private lanes, never by a native call each. It may touch handles, never
+ * store files. Subarrays and windows are Vectors over the same handle. What needs no lanes stands in vector/: ranges, attributes, life; those
+ * methods are put on the prototype here, so that every Vector has them.
  */
 import { inspect } from 'node:util'
 import { KINDS } from './adopt.js'
-import {
-  attributable,
-  extrasOf,
-  readAttribute,
-  reshapeTo,
-  sameAttributes,
-  writeAttribute,
-} from './attributes.js'
-import { convertTo, elementAt, replace, select, setAt, STYLE } from './brackets.js'
-import { checkStart, fillWith, readInto, writeValues } from './bulk.js'
-import { build } from './create.js'
-import { CHARACTER, checkFixed, parseType } from './dtype.js'
-import { exportNpy, type ExportNpyOptions } from './npy.js'
+import { elementAt, setAt } from './brackets.js'
+import { CHARACTER } from './dtype.js'
 import { fail, show } from './errors.js'
+import type { Expr } from './expr.js'
 import { Handle, TEMPORARY_ID, type State } from './handle.js'
-import { placeResult } from './home.js'
 import { inlineText } from './inline-text.js'
 import { inspectVector, summarize } from './inspect.js'
-import { applyExtras, checkNames, namesOf, type Extras } from './labels.js'
+import { namesOf } from './labels.js'
 import type { Lane } from './lane.js'
-import { destroyObject, keepObject } from './life.js'
-import { native } from './native.js'
-import { checkFlag, checkKeys, isGiven } from './options.js'
 import type { Elementwise, Summaries } from './methods.js'
-import { exact, isRIndex } from './scalar.js'
-import type { Matrix } from './matrix.js'
-import type { NdArray } from './ndarray.js'
-import type { Expr } from './expr.js'
+import { native } from './native.js'
+import { isByMeaning, relativeRange } from './positions.js'
+import { exact } from './scalar.js'
 import type { Store } from './store.js'
-import { checkText, checkTexts, readChunk, readTexts, TEXT_CHUNK, writeTexts } from './text.js'
-import type {
-  AsyncOptions,
-  Bytes,
-  Canon,
-  Dimnames,
-  ElementIndex,
-  FixedType,
-  Index,
-  Operand,
-  Plain,
-  ResultOptions,
-  RIndex,
-  Rise,
-  Scalar,
-  Shaped,
-  Type,
-  TypeName,
-  TypeOf,
-  VectorRef,
-  ViewOf,
-} from './types.js'
-import { checkViewable } from './views.js'
-import { prefetchRange, windows, windowsAsync } from './windows.js'
+import { checkText, readChunk, readTexts, TEXT_CHUNK } from './text.js'
+import type { ElementIndex, Index, Plain, Scalar, Shaped, Type, VectorRef } from './types.js'
+import { VectorAttributes } from './vector/attributes.js'
+import { VectorLife } from './vector/life.js'
+import { VectorRanges } from './vector/ranges.js'
 
 /** What a vector is made of: its handle and the elements of the payload it covers. */
 export interface Parts {
@@ -67,8 +34,6 @@ export interface Parts {
 
 /** Elements of the longest toArray: beyond, the array alone exhausts the heap. */
 const ARRAY_MAX = 2 ** 27
-/** Elements of the longest toJSON. */
-const JSON_MAX = 1e6
 
 /** Where a subarray's names are: the part of the object (0 names, 2 + i dimnames of extent i) and the first one's position there. */
 export interface LabelPlace {
@@ -89,8 +54,9 @@ export let partsOf: (v: Vector<never> | Vector) => Parts
 /** Whether `x` is a Vector of this package. Never throws. */
 export let isVector: (x: unknown) => x is Vector
 
-/** Operations, whose bodies operations.ts puts on the prototype. */
-export interface Vector<T extends Type = Type> extends Elementwise, Summaries<T> {
+/** What the parts below have, and operations, whose bodies operations.ts puts on the prototype. */
+export interface Vector<T extends Type = Type>
+  extends VectorRanges<T>, VectorAttributes<T>, VectorLife, Elementwise, Summaries<T> {
   /** Begins a lazy expression on the vector: nothing runs before {@link Expr.evaluate} or a summary. */
   lazy(): Expr<T>
   /** Not there yet: throws UNSUPPORTED. */
@@ -333,215 +299,12 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
 
   // ---- ranges
 
-  /**
-   * A typed array over the file: zero copy, raw bits (NA is a bit pattern: INT_MIN, or a NaN with low word 1954). Writes through it are
-   * writes to the vector. Throws TOO_LARGE above 2^30 elements, NO_EXTERNAL where the runtime forbids such buffers.
-   */
-  view(): ViewOf<T> {
-    const { dtype } = this.#handle
-    this.#handle.check()
-    checkFixed(dtype, 'view', 'get(), toArray() or a loop over the vector')
-    checkViewable(this.#length, dtype)
-    if (this.#length === 0) return new dtype.array(0) as ViewOf<T>
-    const from = this.#start * dtype.width
-    const { buffer, base } = this.#handle.buffers().covering(from, from + this.nbytes)
-    this.#handle.checkWhole(this.#start, this.#length, false)
-    return new dtype.array(buffer, from - base, this.#length * dtype.lanes) as ViewOf<T>
-  }
-
-  /** Subarrays in order, each viewable, of `bytes` bytes (default 64 MiB, at most 1 GiB). Shared, not copied. */
-  windows(this: Vector<FixedType>, o?: { bytes?: Bytes }): IterableIterator<Vector<T>> {
-    return windows(this, o) as unknown as IterableIterator<Vector<T>>
-  }
-
-  /** As {@link windows}; reads the next window's pages in while you work on one. Rejects with `signal.reason` on abort. */
-  windowsAsync(
-    this: Vector<FixedType>,
-    o?: { bytes?: Bytes; signal?: AbortSignal },
-  ): AsyncIterableIterator<Vector<T>> {
-    return windowsAsync(this, o) as unknown as AsyncIterableIterator<Vector<T>>
-  }
-
   /** A part of the vector that shares its elements, as TypedArray.subarray does; negative positions count from the end. */
   subarray(start?: number, end?: number): Vector<T> {
     this.#handle.check()
     const { from, to } = relativeRange(start, end, this.#length, 'subarray')
     const labels = this.#labels && { role: this.#labels.role, start: this.#labels.start + from }
     return new Vector<T>(this.#handle, this.#start + from, to - from, labels)
-  }
-
-  /** A copy of a part with its names, as Array.slice; a temporary unless named or kept. */
-  slice(start?: number, end?: number, o?: ResultOptions): Vector<T> {
-    this.#handle.check()
-    const { from, to } = relativeRange(start, end, this.#length, 'slice')
-    const names = this.names?.subarray(from, to) ?? null
-    const extras = names === null ? undefined : { names }
-    return this.#copyTo(from, to - from, o, 'slice', extras) as Vector<T>
-  }
-
-  /** A copy with shape, names and attributes; a temporary unless named or kept. */
-  copy(o?: ResultOptions): this {
-    this.#handle.check()
-    return this.#copyTo(0, this.#length, o, 'copy', extrasOf(this as Vector)) as this
-  }
-
-  /** R's as.integer and so on: a converted copy; a temporary unless named or kept. Warns as R does. */
-  as<A extends Exclude<TypeName, 'list'>>(type: A, o?: ResultOptions): Vector<Canon<A>> {
-    return convertTo(this as Vector, type, o) as Vector<Type> as Vector<Canon<A>>
-  }
-
-  /**
-   * R's `x[index]`: a copy of the selected elements with their names; a temporary unless named or kept. Beyond the end, and where the index is
-   * NA, elements are NA (raw: 0). An array is taken as one vector, column by column; a matrix of positions or names with a column for each
-   * of its dimensions picks one cell a row. undefined selects everything with its shape, `[]` nothing. Throws SUBSCRIPT, OUT_OF_BOUNDS.
-   *
-   * @example
-   * age.select([2, 0])          // positions from 0
-   * age.select(rIndex([-1]))    // R's age[-1]
-   * age.select([true, false])   // a mask, recycled
-   */
-  select(index: Index | undefined, o?: ResultOptions): Vector<T> {
-    return select(this as Vector, [index], STYLE.zero, true, o, 'select')
-  }
-
-  /** R's `x[-index]`: everything but these positions, or but what the mask says; a temporary unless named or kept. Throws SUBSCRIPT. */
-  exclude(index: Index, o?: ResultOptions): Vector<T> {
-    return select(this as Vector, [index], STYLE.except, true, o, 'exclude')
-  }
-
-  /**
-   * R's `x[index] <- values` on a copy, a temporary unless named or kept: the type rises to hold the values, the length grows with what is
-   * written beyond the end, unknown names become new elements; values recycle. Warns as R does. Throws SUBSCRIPT, LENGTH, TYPE, OUT_OF_BOUNDS.
-   */
-  replace<V extends Operand>(
-    index: Index | undefined,
-    values: V,
-    o?: ResultOptions,
-  ): Vector<Rise<T, TypeOf<V>>> {
-    return replace(this as Vector, [index], values, o, 'replace') as Vector<Type> as Vector<
-      Rise<T, TypeOf<V>>
-    >
-  }
-
-  /** The same with one subscript for each dimension, R's `x[i, j, …] <- values`; undefined is "all". */
-  replaceAt<V extends Operand>(
-    index: readonly (Index | undefined)[],
-    values: V,
-    o?: ResultOptions,
-  ): Vector<Rise<T, TypeOf<V>>> {
-    const indices = checkIndices(index, this as Vector, 'replaceAt')
-    return replace(this as Vector, indices, values, o, 'replaceAt') as Vector<Type> as Vector<
-      Rise<T, TypeOf<V>>
-    >
-  }
-
-  #copyTo(from: number, length: number, o: unknown, operation: string, extras?: Extras): Vector {
-    const place = placeResult(this.#handle, o, operation)
-    const fill = (handle: Handle): void => {
-      native.copyRange(handle.token, 0, this.#handle.token, this.#start + from, length)
-    }
-    return build(place, this.#handle.dtype, length, false, fill, extras)
-  }
-
-  /** A new vector of `fn(value, i)`, each exact in `type`; a temporary unless named or kept. */
-  map<A extends Exclude<TypeName, 'list'>>(
-    fn: (value: Scalar<T>, i: number) => Scalar<Canon<A>>,
-    type: A,
-    o?: ResultOptions,
-  ): Vector<Canon<A>> {
-    if (typeof fn !== 'function') fail('ARGUMENT', `map: expected a function, not ${show(fn)}`)
-    const dtype = parseType(type)
-    this.#handle.check()
-    const place = placeResult(this.#handle, o, 'map')
-    if (dtype.code === CHARACTER) {
-      const texts: unknown[] = []
-      let i = 0
-      for (const value of this) texts.push(fn(value, i++))
-      checkTexts(texts)
-      return build(place, dtype, texts.length, false, handle => {
-        writeTexts(handle, 0, texts)
-      }) as Vector<Type> as Vector<Canon<A>>
-    }
-    const result = build(place, dtype, this.#length, false, (_, target) => {
-      for (let i = 0; i < this.#length; i++) target.set(i, fn(this.get(i), i))
-    })
-    return result as Vector<Type> as Vector<Canon<A>>
-  }
-
-  /** Writes values from `start` on (default 0). All are checked before the first is written: VALUE, OUT_OF_BOUNDS. */
-  write(values: Plain | Iterable<Scalar<T>>, start: number = 0): this {
-    writeValues(partsOf(this), values, start)
-    return this
-  }
-
-  /** Copies raw bits from `start` on into `target`; returns the elements read. */
-  readInto(target: Int32Array | Float64Array | Uint8Array, start: number = 0): number {
-    return readInto(partsOf(this), target, start)
-  }
-
-  /** Writes one value everywhere; VALUE unless it converts exactly. */
-  fill(value: Scalar<T>): this {
-    this.#handle.checkWritable()
-    if (this.#handle.dtype.code === CHARACTER) {
-      const text = checkText(value)
-      if (this.#length > 0) native.textFill(this.#handle.token, this.#start, this.#start + this.#length, text)
-      return this
-    }
-    fillWith(partsOf(this), exact(this.#handle.dtype.code, value))
-    return this
-  }
-
-  // ---- shape, names, attributes
-
-  /**
-   * Gives the object extents: two make a matrix, any other number an array. The elements are shared, nothing is copied; names go, and
-   * dimnames unless given, as with R's `dim<-`. Handles made before keep their class and gain `dim`; `store.get` gives the new one. Throws
-   * DIM where the product is not the length, ARGUMENT on a subarray, READ_ONLY; then nothing has changed.
-   *
-   * @example
-   * const X = store.vector('numeric', [1, 2, 3, 4, 5, 6], { name: 'X' }).reshape([2, 3])
-   * X.get(1, 2)   // 6
-   */
-  reshape(dim: readonly [number, number], dimnames?: Dimnames): Matrix<T>
-  reshape(dim: readonly number[], dimnames?: Dimnames): NdArray<T>
-  reshape(dim: readonly number[], dimnames?: Dimnames): NdArray<T> {
-    this.#handle.check()
-    checkWhole(this as Vector, 'reshaped')
-    return reshapeTo(this as Vector, dim, dimnames) as Vector<Type> as NdArray<T>
-  }
-
-  /**
-   * R's `names<-`: gives every element a name, copied; null removes them. Throws LENGTH for another number, TYPE and VALUE for what is no
-   * text, OTHER_STORE, ARGUMENT on a subarray, READ_ONLY; then nothing has changed.
-   */
-  setNames(names: readonly (string | null)[] | Vector<'character'> | null): this {
-    const store = attributable(this.#handle, 'setNames')
-    checkWhole(this as Vector, 'given names')
-    const given = checkNames(names, this.#length, this.#handle.space, 'setNames')
-    // R: the names of an array with one extent are its dimnames.
-    const isAlong = this.#handle.attributes.dim?.length === 1
-    // And names for no elements along an extent are none.
-    const along = given !== null && given.length > 0 ? [given] : null
-    applyExtras(this.#handle, store, isAlong ? { dimnames: along } : { names: given })
-    return this
-  }
-
-  /** Your attribute of this key, parsed from JSON, or undefined. It is kept in the file. A subarray has none. */
-  getAttribute(key: string): unknown {
-    return readAttribute(this as Vector, key)
-  }
-
-  /**
-   * Keeps a JSON value with the object, in the file; undefined or null removes it. Throws VALUE for what has no JSON form, ARGUMENT for a bad
-   * key (1 to 255 UTF-8 bytes) and on a subarray, TOO_LARGE above 512 KiB for all of an object's attributes, READ_ONLY.
-   *
-   * @example
-   * weight.setAttribute('unit', 'kg').getAttribute('unit')   // 'kg', also tomorrow
-   */
-  setAttribute(key: string, json: unknown): this {
-    checkWhole(this as Vector, 'given attributes')
-    writeAttribute(this as Vector, key, json)
-    return this
   }
 
   // ---- out of the store
@@ -559,36 +322,6 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
     const out = new Array<Scalar<T>>(this.#length)
     for (let i = 0; i < this.#length; i++) out[i] = this.get(i)
     return out
-  }
-
-  /** A typed array with a copy of the raw bits, NA included (`new Float64Array(v)` would turn NA into 0). */
-  toTypedArray(): ViewOf<T> {
-    this.#handle.check()
-    const { dtype } = this.#handle
-    checkFixed(dtype, 'toTypedArray', 'toArray()')
-    let out
-    try {
-      out = new dtype.array(this.#length * dtype.lanes)
-    } catch {
-      return fail(
-        'TOO_LARGE',
-        `toTypedArray: ${this.nbytes} bytes do not fit into one array; use windows()`,
-        { nbytes: this.nbytes },
-      )
-    }
-    readInto(partsOf(this), out, 0)
-    return out as ViewOf<T>
-  }
-
-  /** The values, NA and NaN as null. Throws TOO_LARGE above 1e6 elements. */
-  toJSON(): unknown {
-    this.#handle.check()
-    if (this.#length > JSON_MAX) {
-      fail('TOO_LARGE', `toJSON: ${this.#length} elements are more than 1e6; use toArray(), or send ref`, {
-        length: this.#length,
-      })
-    }
-    return this.toArray()
   }
 
   /** The one-line summary, never the data. */
@@ -629,172 +362,14 @@ export class Vector<T extends Type = Type> implements Iterable<Scalar<T>> {
     return inspectVector(this)
   }
 
-  /** Same type, shape, names, attributes and elements; NA equals NA, NaN equals NaN, 0 equals -0. */
-  equals(other: Vector): boolean {
-    if (!isVector(other)) return fail('ARGUMENT', `equals: expected a Vector, not ${show(other)}`)
-    const b = partsOf(other)
-    this.#handle.check()
-    b.handle.check()
-    if (b.handle.dtype !== this.#handle.dtype || b.length !== this.#length) return false
-    if (!sameAttributes(this as Vector, other)) return false
-    return native.equals(this.#handle.token, this.#start, b.handle.token, b.start, this.#length)
-  }
-
-  // ---- life
-
-  /**
-   * Writes the elements as NumPy's .npy file, matrices and arrays in Fortran order; names are not written. The file appears when it is complete.
-   * An integer's NA is written as it is stored, -2^31. Rejects with TYPE for text, VALUE for a logical NA (as('integer') first), ARGUMENT for
-   * a subarray, EXISTS without `replace`, NOT_FOUND, NO_SPACE, IO.
-   *
-   * @example
-   * await X.exportNpy('X.npy', { replace: true })
-   */
-  exportNpy(path: string | URL, o?: ExportNpyOptions): Promise<{ nbytes: number }> {
-    return exportNpy(this as Vector, path, o)
-  }
-
-  /** Commits a temporary, or names what is committed. Throws EXISTS for a taken name without `replace`. */
-  keep(name?: string, o?: { replace?: boolean }): this {
-    this.#handle.check()
-    checkWhole(this as Vector, 'kept')
-    keepObject(this.#handle, name, o)
-    return this
-  }
-
-  /**
-   * Makes the elements immutable, for every thread and every later process, and stores checksums of them, which
-   * `store.verify({ payloads: true })` holds against the file. Writing throws SEALED from then on; reading stays as fast; views made from
-   * now on are private memory, so what is written into one never reaches the file. Naming, copying and destroying go on as before.
-   * There is no way back but `copy()`. Throws BUSY while a view is alive or not collected yet, or an operation runs; ARGUMENT for a
-   * temporary or a subarray. Survives what a commit survives: `sync()` makes it safe against a power cut.
-   *
-   * @example
-   * const v = store.vector('numeric', [1, 2, 3], { name: 'v' }).seal()
-   * v.sealed                                   // true
-   * store.verify({ payloads: true }).ok        // true
-   */
-  seal(): this {
-    this.#handle.check()
-    checkWhole(this as Vector, 'sealed')
-    if (this.#handle.store === null) fail('UNSUPPORTED', 'seal: a plain file is no store; make it read-only')
-    this.#handle.seal()
-    return this
-  }
-
-  /**
-   * The durability barrier for this vector alone, whatever else is dirty: elements and name as they are survive a power cut once it
-   * resolves. Off the event loop. A subarray syncs its whole vector. Rejects with ARGUMENT for a temporary, DESTROYED or CLOSED if that
-   * happens before the barrier starts; while it runs, `destroy` throws BUSY and `store.close()` waits for it.
-   *
-   * @example
-   * v.set(0, 1)
-   * await v.sync()   // v[0] survives a power cut
-   */
-  async sync(): Promise<void> {
-    this.#handle.check()
-    if (this.#handle.store === null)
-      fail('UNSUPPORTED', 'sync: a plain file is no store; its pages are written back by the system')
-    await native.syncObject(this.#handle.token)
-  }
-
-  /** Tells the system how the elements will be read. `start` and `end` are positions. */
-  advise(
-    advice: 'sequential' | 'random' | 'willneed' | 'dontneed',
-    o?: { start?: number; end?: number },
-  ): this {
-    if (!ADVICE.includes(advice)) fail('ARGUMENT', `advice must be ${ADVICE.join(', ')}, not ${show(advice)}`)
-    const raw = checkKeys(o, ['start', 'end'], 'advise')
-    this.#handle.check()
-    const from = position(raw['start'], 0, this.#length, 'advise')
-    const to = position(raw['end'], this.#length, this.#length, 'advise')
-    const { width } = this.#handle.dtype
-    if (to > from)
-      native.advise(this.#handle.token, (this.#start + from) * width, (this.#start + to) * width, advice)
-    return this
-  }
-
-  /** Reads the pages in, off the event loop. Rejects with `signal.reason` on abort. */
-  async prefetch(o?: AsyncOptions): Promise<void> {
-    await prefetchRange(partsOf(this), o)
-  }
-
-  /** Lets the pages go; the data stay. */
-  release(): void {
-    this.advise('dontneed')
-  }
-
-  /**
-   * Ends the object: every handle in every thread is dead, views keep their bytes until they are collected. False if it was destroyed
-   * already. `unsafe` only skips the wait for a sync before the space is used again. Throws BUSY, or ARGUMENT on a subarray.
-   */
-  destroy(o?: { unsafe?: boolean }): boolean {
-    const unsafe = checkFlag(checkKeys(o, ['unsafe'], 'destroy')['unsafe'], false, 'unsafe')
-    checkWhole(this as Vector, 'destroyed')
-    return destroyObject(this.#handle, unsafe)
-  }
-
   #isWhole(): boolean {
     return this.#length === this.#handle.length && this.#labels === undefined
   }
 }
 
-/** Refuses what only the object itself can be. */
-export function checkWhole(v: Vector, verb: string): void {
-  if (!isWhole(v)) {
-    fail(
-      'ARGUMENT',
-      `a subarray shares its vector's elements and cannot be ${verb} alone: use the vector, or copy() it first`,
-    )
-  }
-}
-
-/** Whether an element is named by something else than a position from 0. */
-export function isByMeaning(i: unknown): i is string | RIndex {
-  return typeof i === 'string' || isRIndex(i)
-}
-
-/** One subscript for each dimension of `x`; holes are subscripts left empty. */
-export function checkIndices(index: unknown, x: Vector, operation: string): unknown[] {
-  if (!Array.isArray(index))
-    return fail('ARGUMENT', `${operation}: expected an array of subscripts, not ${show(index)}`)
-  const { dim } = x
-  if (index.length === 0 || (index.length === 1 && dim !== null && dim.length !== 1)) {
-    fail(
-      'DIM',
-      `${operation}: incorrect number of dimensions: ${index.length} subscripts for ${dim?.length ?? 1}`,
-      {
-        kind: 'wrong-dims',
-      },
-    )
-  }
-  return Array.from(index as unknown[])
-}
-
-const ADVICE: readonly string[] = ['sequential', 'random', 'willneed', 'dontneed']
-
-/** Start and end as Array.slice reads them: negative from the end, truncated, clamped. */
-export function relativeRange(
-  start: unknown,
-  end: unknown,
-  length: number,
-  operation: string,
-): { from: number; to: number } {
-  const from = relative(start, 0, length, operation)
-  return { from, to: Math.max(from, relative(end, length, length, operation)) }
-}
-
-function relative(position: unknown, byDefault: number, length: number, operation: string): number {
-  if (position === undefined) return byDefault
-  if (typeof position !== 'number')
-    return fail('SUBSCRIPT', `${operation}: a position must be a number, not ${show(position)}`)
-  const whole = Math.trunc(position) || 0
-  return whole < 0 ? Math.max(0, length + whole) : Math.min(whole, length)
-}
-
-/** A position within 0..length, or the default. */
-function position(value: unknown, byDefault: number, length: number, operation: string): number {
-  return isGiven(value) ? checkStart(value, length, operation) : byDefault
+for (const part of [VectorRanges, VectorAttributes, VectorLife]) {
+  const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(part.prototype)
+  Object.defineProperties(Vector.prototype, methods)
 }
 
 // In JavaScript `v[0]` would be a silent undefined.
