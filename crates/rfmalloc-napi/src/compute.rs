@@ -62,6 +62,10 @@ impl<W: Send> Watch for Job<W> {
         let unit = if self.amount.nbytes.is_some() { "bytes" } else { "tiles" };
         self.control.advance(Step { done, total, unit });
     }
+
+    fn spares_others(&self) -> bool {
+        true
+    }
 }
 
 /// A job as `thread` lists it.

@@ -34,6 +34,10 @@ pub trait Watch: Sync {
     fn is_cancelled(&self) -> bool;
     /// So many more units of work (elements) are done.
     fn done(&self, units: u64);
+    /// Whether another thread, such as an event loop, must not be kept waiting meanwhile, even if the work takes longer so.
+    fn spares_others(&self) -> bool {
+        false
+    }
 }
 
 /// Nobody watches.

@@ -138,7 +138,9 @@ impl Stages {
         let to = match act {
             Act::Fused(steps, sources, to) => {
                 let Some(w) = &self.slots[*to].writing else { return Err(lost()) };
+                let filling = w.span().filling(ctx.watch.spares_others());
                 let done = self.fused(steps, sources)?.evaluate(ctx, w.span().into())?;
+                drop(filling);
                 w.wrote(0, w.span().nbytes());
                 w.check(0, w.span().nbytes())?;
                 return Ok(done);

@@ -46,6 +46,9 @@ pub(super) fn run_held<T>(
         fn done(&self, units: u64) {
             self.0.done(units);
         }
+        fn spares_others(&self) -> bool {
+            self.0.spares_others()
+        }
     }
     let done = work(&Context { watch: &Held(ctx.watch, &is_closing), ..*ctx })?;
     if done.is_none() && is_closing() {
@@ -131,9 +134,10 @@ impl Work for VectorWork {
         let out = writing.as_ref().map_or_else(RawBytes::empty, |w| w.span().into());
         let is_closing =
             || holds.iter().any(Hold::is_closing) || writing.as_ref().is_some_and(Operation::is_closing);
-        let Some(warnings) = run_held(ctx, is_closing, |ctx| run(ctx, &self.operands, out))? else {
-            return Ok(false);
-        };
+        let filling = writing.as_ref().map(|w| w.span().filling(ctx.watch.spares_others()));
+        let done = run_held(ctx, is_closing, |ctx| run(ctx, &self.operands, out))?;
+        drop(filling);
+        let Some(warnings) = done else { return Ok(false) };
         holds.iter().try_for_each(Hold::check)?;
         if let Some(writing) = writing {
             let nbytes = writing.span().nbytes();

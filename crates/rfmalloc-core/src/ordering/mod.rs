@@ -62,6 +62,9 @@ impl Watch for Quiet<'_> {
         self.0.is_cancelled()
     }
     fn done(&self, _: u64) {}
+    fn spares_others(&self) -> bool {
+        self.0.spares_others()
+    }
 }
 
 /// The context without progress, given to `f`.

@@ -224,6 +224,7 @@ impl Work<'_> {
 
     /// Stores the numbers of a group.
     fn pack(&self, group: Group, packing: Packing) -> Result<Option<()>> {
+        let _filling = self.out.filling(group.is_fresh && self.ctx.watch.spares_others());
         let stored = self.ctx.chunks(group.len, Private::default, |private, range| {
             let start = group.start + range.start;
             self.read(group, range, private)?;

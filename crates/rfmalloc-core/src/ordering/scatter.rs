@@ -42,6 +42,7 @@ pub(super) fn scatter<K: Key, T: Default + Send>(
     fill: Fill<'_, K, T>,
     out: Span,
 ) -> Option<(Vec<T>, Vec<Range>)> {
+    let _filling = out.filling(ctx.watch.spares_others());
     if len <= limits.run {
         let notes = ctx.chunks(len, Private::new, |private, range| {
             let mut note = T::default();

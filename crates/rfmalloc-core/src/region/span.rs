@@ -178,6 +178,16 @@ impl Span {
         unsafe { rustix::mm::madvise(ptr.cast(), len, advice) }.map_err(Into::into)
     }
 
+    /// Says that the span is about to be filled, until what is returned is dropped: where others are to be spared (`spares_others`), its pages come
+    /// one at a time. Else the first store to fresh space of a file has the system zero all that it would read ahead, megabytes on some devices,
+    /// in one go, during which an event loop waits for the processor or for the memory map; but all is filled sooner.
+    pub(crate) fn filling(self, spares_others: bool) -> Filling {
+        let filled = if spares_others && self.nbytes >= FILLED_SINGLY { self } else { Self::EMPTY };
+        // Advice only: without it the same bytes are stored.
+        let _ = filled.advise(PageAdvice::Random);
+        Filling(filled)
+    }
+
     /// Reads the pages in: one byte of each page, through volatile loads.
     pub(crate) fn touch(self) {
         let page = rustix::param::page_size() as u64;
@@ -187,6 +197,18 @@ impl Span {
             let _ = unsafe { ptr::read_volatile(self.ptr.wrapping_add(off as usize)) };
             off += page;
         }
+    }
+}
+
+/// Bytes from which on it is worth two calls to tell the system that a span is filled.
+const FILLED_SINGLY: u64 = 1 << 20;
+
+/// See [`Span::filling`]. To be dropped while the span is mapped.
+pub(crate) struct Filling(Span);
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        let _ = self.0.advise(PageAdvice::Normal);
     }
 }
 
