@@ -50,11 +50,20 @@ fn compiler() -> Command {
     cc
 }
 
+/// The files of a program: its folder's, or itself.
+fn sources(program: PathBuf) -> Vec<PathBuf> {
+    if !program.is_dir() {
+        return vec![program];
+    }
+    let files = std::fs::read_dir(program).unwrap().map(|entry| entry.unwrap().path());
+    files.filter(|path| path.extension() == Some(OsStr::new("c"))).collect()
+}
+
 /// Builds a program against the shared library (or the static one) with these words more.
 fn build(source: &str, shared: bool, more: &[&str], folder: &Path) -> PathBuf {
     let program = folder.join("program");
     let mut cc = compiler();
-    cc.args(more).arg(root().join(source)).arg("-o").arg(&program);
+    cc.args(more).args(sources(root().join(source))).arg("-o").arg(&program);
     if shared {
         cc.arg("-L").arg(libraries()).arg("-lrfmalloc");
         cc.arg(format!("-Wl,-rpath,{}", libraries().display()));
@@ -75,7 +84,7 @@ fn call(program: &Path, argument: impl AsRef<OsStr>) -> String {
     run(Command::new(program).arg(argument))
 }
 
-const CONTRACT: &str = "crates/rfmalloc-capi/tests/contract.c";
+const CONTRACT: &str = "crates/rfmalloc-capi/tests/contract";
 const EXAMPLE: &str = "examples/c/columns.c";
 const SANITIZERS: &[&str] = &["-fsanitize=address,undefined", "-fno-sanitize-recover=all"];
 
