@@ -1,4 +1,5 @@
 // Rows to text: { name, value, unit, least?, most?, beside?, peak? }; `peak` is the most resident memory, in MiB.
+import { reasonFor } from './shortfalls.mjs'
 
 function number(value) {
   if (Number.isInteger(value)) return String(value)
@@ -11,7 +12,7 @@ function target({ least, most, unit }) {
   return ''
 }
 
-function verdict({ value, least, most }) {
+export function verdict({ value, least, most }) {
   if (least === undefined && most === undefined) return ''
   return value >= (least ?? -Infinity) && value <= (most ?? Infinity) ? 'met' : 'short'
 }
@@ -42,6 +43,17 @@ export function table(rows) {
     .join('\n')
 }
 
+/** What is below its target, each with the measured reason. */
+function shortfalls(rows) {
+  const said = rows
+    .filter(row => verdict(row) === 'short')
+    .map(
+      row =>
+        `- **${row.name}** (${number(row.value)} ${row.unit}, target ${target(row)}): ${reasonFor(row.name)}`,
+    )
+  return said.length === 0 ? 'Nothing.' : said.join('\n')
+}
+
 /** `deaths`: runs of the kill loops, see deaths.json. */
 export function markdown({ machine, runs, rows }, deaths) {
   const line = parts => `| ${parts.join(' | ')} |`
@@ -54,6 +66,12 @@ the measured process had resident, pages of mapped files included. "Short" means
 ${line(head)}
 ${line(head.map(() => '---'))}
 ${rows.map(row => line(cells(row))).join('\n')}
+
+## What falls short, and why
+
+${shortfalls(rows)}
+
+## Machine
 
 | machine and versions | |
 | --- | --- |

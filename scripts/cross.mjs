@@ -3,9 +3,10 @@
 //   node scripts/cross.mjs build [TRIPLE...]   each Linux addon, by zig: into artifacts/, its symbols beside, held to the glibc floor
 //   node scripts/cross.mjs test [FILE...]      the ava suite on the arm64 addon, under an arm64 Node in qemu's user mode: slow, and
 //                                              only of use on a machine that has nothing else to do
+//   node scripts/cross.mjs goldens             R's answers on the arm64 addon in the same way, through the public API: a few minutes
 //   node scripts/cross.mjs apple               Rust's check and clippy for macOS, and the C sources compiled for it
 //
-// Without a word it does all three and ends with "N passed, M failed". The release builds its Linux addons with the first. Brings zig and
+// Without a word it does all four and ends with "N passed, M failed". The release builds its Linux addons with the first. Brings zig and
 // cargo-zigbuild from PyPI and the arm64 Node from npm; needs python3 with venv, rustup, and for `test` Debian's packages qemu-user,
 // libc6-arm64-cross and libstdc++6-arm64-cross.
 import { execFileSync, spawnSync } from 'node:child_process'
@@ -127,7 +128,8 @@ function arm64Node() {
   return { script, preload }
 }
 
-async function test(files) {
+/** Runs `act` with the arm64 Node, and the addon for it where the loader looks first, by the machine's name: this host's may stand beside. */
+async function onArm64(act) {
   const target = targetOf('aarch64-unknown-linux-gnu')
   const addon = join(artifacts, target.addon)
   if (!existsSync(addon))
@@ -135,22 +137,39 @@ async function test(files) {
   const { script, preload } = arm64Node()
   const what = spawnSync(script, ['-p', '`${process.version} ${process.arch}`'], { encoding: 'utf8' })
   if (what.status !== 0) throw new Error(`no arm64 Node in qemu: ${what.error?.message ?? what.stderr}`)
-  console.log(`== ava, on Node ${what.stdout.trim()} ==`)
-  const all = readdirSync(join(root, '__test__')).filter(name => name.endsWith('.mjs'))
-  const chosen = all.filter(name => !(name.slice(0, -4) in NOT_IN_QEMU)).map(name => `__test__/${name}`)
-  for (const [name, why] of Object.entries(NOT_IN_QEMU)) console.log(`left out: ${name} (${why})`)
-  // The loader looks in native/ first, by the machine's name: this host's addon may stand beside.
   const here = join(root, 'native', target.addon)
   copyFileSync(addon, here)
   try {
+    await act({ script, preload, version: what.stdout.trim() })
+  } finally {
+    rmSync(here)
+  }
+}
+
+function test(files) {
+  return onArm64(async ({ preload, version }) => {
+    console.log(`== ava, on Node ${version} ==`)
+    const all = readdirSync(join(root, '__test__')).filter(name => name.endsWith('.mjs'))
+    const chosen = all.filter(name => !(name.slice(0, -4) in NOT_IN_QEMU)).map(name => `__test__/${name}`)
+    for (const [name, why] of Object.entries(NOT_IN_QEMU)) console.log(`left out: ${name} (${why})`)
     // The runner itself loads no addon and runs as fast as it can; what it forks runs in qemu.
     const env = { ...process.env, NODE_OPTIONS: `--require ${preload}` }
     const ava = join(root, 'node_modules/ava/entrypoints/cli.mjs')
     const args = [ava, '--tap', '--timeout=60m', ...(files.length > 0 ? files : chosen)]
     add(sum, await run('tap', process.execPath, args, { cwd: root, env }))
-  } finally {
-    rmSync(here)
-  }
+  })
+}
+
+function goldens() {
+  return onArm64(async ({ script, version }) => {
+    for (const args of [
+      ['--threads', '1,2'],
+      ['--threads', '2', '--subarrays'],
+    ]) {
+      console.log(`== R's answers, on Node ${version}: ${args.join(' ')} ==`)
+      add(sum, await run('plain', script, ['scripts/goldens.mjs', '--no-skips', ...args], { cwd: root }))
+    }
+  })
 }
 
 function apple() {
@@ -194,8 +213,8 @@ function apple() {
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
   const [word, ...rest] = process.argv.slice(2)
-  if (word !== undefined && !['build', 'test', 'apple'].includes(word)) {
-    console.error('node scripts/cross.mjs [build [TRIPLE...] | test [FILE...] | apple]')
+  if (word !== undefined && !['build', 'test', 'goldens', 'apple'].includes(word)) {
+    console.error('node scripts/cross.mjs [build [TRIPLE...] | test [FILE...] | goldens | apple]')
     process.exit(2)
   }
   if (word === undefined || word === 'build') {
@@ -204,6 +223,7 @@ if (import.meta.url === pathToFileURL(process.argv[1]).href) {
       check(`addon for ${target.triple}`, () => build(target))
   }
   if (word === undefined || word === 'apple') apple()
+  if (word === undefined || word === 'goldens') await goldens()
   if (word === undefined || word === 'test') await test(rest)
   console.log(closingLine(sum))
   process.exitCode = sum.failed === 0 && sum.passed > 0 ? 0 : 1
