@@ -26,14 +26,7 @@ impl Splitters {
     /// For each key how many splitters are at most as great. Greater keys never have smaller numbers.
     pub(crate) fn classify<K: Key>(&self, isa: Isa, keys: &[K], parts: &mut [u8]) {
         assert_eq!(keys.len(), parts.len(), "each key has one part");
-        let mut done = 0;
-        #[cfg(target_arch = "x86_64")]
-        if isa == Isa::Avx512 && isa.available() {
-            done = keys.len() / 8 * 8;
-            // SAFETY: the processor has the four parts of AVX-512 (asked).
-            unsafe { avx512::classify(&self.0, &keys[..done], &mut parts[..done]) };
-        }
-        let _ = isa;
+        let done = eights(&self.0, isa, keys, parts);
         for (part, key) in parts[done..].iter_mut().zip(&keys[done..]) {
             let key = key.wide();
             let mut node = 1;
@@ -43,6 +36,23 @@ impl Splitters {
             *part = (node - PARTS) as u8;
         }
     }
+}
+
+/// Does as many as fill whole registers, where the set has instructions for it. How many.
+#[cfg(target_arch = "x86_64")]
+fn eights<K: Key>(tree: &[u64; PARTS], isa: Isa, keys: &[K], parts: &mut [u8]) -> usize {
+    if isa != Isa::Avx512 || !isa.available() {
+        return 0;
+    }
+    let n = keys.len() / 8 * 8;
+    // SAFETY: the processor has the four parts of AVX-512 (asked).
+    unsafe { avx512::classify(tree, &keys[..n], &mut parts[..n]) };
+    n
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn eights<K: Key>(_: &[u64; PARTS], _: Isa, _: &[K], _: &mut [u8]) -> usize {
+    0
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -4,6 +4,7 @@
 //! processor has as many in flight as it can, and later positions are asked for ahead.
 
 use super::Span;
+use super::plain::prefetch;
 use crate::sync_types::step;
 use std::ptr;
 
@@ -84,18 +85,6 @@ impl Span {
             }
         }
     }
-}
-
-/// Asks for the cache line at `at`.
-#[inline]
-fn prefetch<T>(at: *const T) {
-    #[cfg(all(target_arch = "x86_64", not(miri)))]
-    // SAFETY: a prefetch of any address changes nothing and never faults; SSE belongs to x86-64.
-    unsafe {
-        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
-    }
-    #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-    let _ = at;
 }
 
 #[cfg(test)]

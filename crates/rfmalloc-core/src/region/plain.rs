@@ -63,6 +63,23 @@ impl Span {
     }
 }
 
+/// Asks for the cache line at `at`, which need not be memory: a hint that reads nothing.
+#[inline(always)]
+pub(super) fn prefetch<T>(at: *const T) {
+    #[cfg(all(target_arch = "x86_64", not(miri)))]
+    // SAFETY: a prefetch of any address changes nothing that a program can see and never faults; SSE belongs to x86-64.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
+    }
+    #[cfg(all(target_arch = "aarch64", not(miri)))]
+    // SAFETY: as above; every AArch64 has the instruction, which writes no register, no flag and no memory.
+    unsafe {
+        std::arch::asm!("prfm pldl1keep, [{}]", in(reg) at, options(readonly, nostack, preserves_flags));
+    }
+    #[cfg(not(all(any(target_arch = "x86_64", target_arch = "aarch64"), not(miri))))]
+    let _ = at;
+}
+
 /// Elements to be read, of a private block or of shared memory. Every read copies; two reads of one element may differ.
 #[derive(Clone, Copy)]
 pub(crate) struct Elems<'e, T> {
@@ -118,14 +135,7 @@ impl<T: Plain> Elems<'_, T> {
     /// Asks the processor to bring element `i` near, which need not exist: a hint that reads nothing.
     #[inline(always)]
     pub(crate) fn ask_for(self, i: usize) {
-        #[cfg(all(target_arch = "x86_64", not(miri)))]
-        // SAFETY: a prefetch of any address does nothing that a program can see; SSE belongs to x86-64.
-        unsafe {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            _mm_prefetch::<_MM_HINT_T0>(self.ptr.wrapping_add(i).cast());
-        }
-        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
-        let _ = i;
+        prefetch(self.ptr.wrapping_add(i));
     }
 
     /// Those from element `i` on.
