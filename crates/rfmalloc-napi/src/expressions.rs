@@ -3,7 +3,7 @@
 
 use crate::compute::{Deliver, NativeMade, Running, made};
 use crate::error::{OrFail, Result, bad_argument, whole};
-use crate::object::{dtype, is_pressed, post_new};
+use crate::object::dtype;
 use crate::operands::{Operands, context};
 use crate::operations::{Act, act};
 use crate::summaries::{NativeSummary, summary};
@@ -11,7 +11,7 @@ use crate::task::Control;
 use napi::bindgen_prelude::{AsyncTask, External, Float64ArraySlice, Int32ArraySlice};
 use napi_derive::napi;
 use rfmalloc_core::compute::Step;
-use rfmalloc_core::{Digest, Evaluation, Work};
+use rfmalloc_core::{Digest, Evaluation, Given, Store, Work};
 use std::sync::Arc;
 
 fn step(&[code, x, y]: &[i32; 3]) -> Result<Step> {
@@ -49,15 +49,9 @@ pub fn evaluate(
     operands: Float64ArraySlice<'_>,
     threads: u32,
 ) -> Result<u32> {
-    let (steps, ctx) = (steps(&list)?, context(threads)?);
-    let (made, pressure, warnings) = Operands::new(&operands).run(handle, |s, given| {
-        let mut work = s.evaluating(&steps, given)?;
-        work.run(&ctx)?;
-        let (made, warnings) = work.finish()?;
-        Ok((made, is_pressed(s), warnings.bits()))
-    })?;
-    post_new(handle, made, pressure);
-    Ok(warnings)
+    let steps = steps(&list)?;
+    let begin = |s: &Store, given: &[Given<'_>]| s.evaluating(&steps, given);
+    Operands::new(&operands).complete(handle, threads, begin, Evaluation::finish)
 }
 
 #[napi(catch_unwind)]

@@ -2,15 +2,14 @@
 
 use crate::compute::Running;
 use crate::error::{OrFail, Result, bad_argument, whole};
-use crate::object::{is_pressed, post_new};
-use crate::operands::{Operands, context};
+use crate::operands::Operands;
 use crate::task::Control;
 use napi::bindgen_prelude::{AsyncTask, External, Float64ArraySlice};
 use napi_derive::napi;
 use rfmalloc_core::compute::{
     Margin, Product, choose_matmul_backend, matmul_backend as backend, matmul_backends as backends,
 };
-use rfmalloc_core::{Code, Error, Given, ProductMemory, Store, VectorWork, Work};
+use rfmalloc_core::{Code, Error, Given, ProductMemory, Store, VectorWork};
 use std::sync::Arc;
 
 /// By the code that the facade gives.
@@ -56,24 +55,6 @@ fn product_memory(numbers: &[f64]) -> Result<ProductMemory> {
     })
 }
 
-/// Runs work at once; its result ends up in the mailbox. R's warnings as bits.
-fn complete(
-    handle: u32,
-    operands: &[f64],
-    threads: u32,
-    begin: impl FnOnce(&Store, &[Given<'_>]) -> rfmalloc_core::Result<VectorWork>,
-) -> Result<u32> {
-    let ctx = context(threads)?;
-    let (made, pressure, warnings) = Operands::new(operands).run(handle, |s, given| {
-        let mut work = begin(s, given)?;
-        work.run(&ctx)?;
-        let (made, warnings) = work.finish()?;
-        Ok((made, is_pressed(s), warnings.bits()))
-    })?;
-    post_new(handle, made, pressure);
-    Ok(warnings)
-}
-
 /// The result in the mailbox. R's warnings as bits.
 #[napi(catch_unwind)]
 pub fn margin(
@@ -84,7 +65,8 @@ pub fn margin(
     dims: f64,
     threads: u32,
 ) -> Result<u32> {
-    complete(handle, &operands, threads, |s, given| begin_margin(s, code, given, remove, dims))
+    let begin = |s: &Store, given: &[Given<'_>]| begin_margin(s, code, given, remove, dims);
+    Operands::new(&operands).complete(handle, threads, begin, VectorWork::finish)
 }
 
 /// The result in the mailbox. R's warnings as bits.
@@ -97,7 +79,8 @@ pub fn product(
     threads: u32,
 ) -> Result<u32> {
     let memory = product_memory(&memory)?;
-    complete(handle, &operands, threads, |s, given| begin_product(s, code, given, memory))
+    let begin = |s: &Store, given: &[Given<'_>]| begin_product(s, code, given, memory);
+    Operands::new(&operands).complete(handle, threads, begin, VectorWork::finish)
 }
 
 /// `margin` off the event loop.

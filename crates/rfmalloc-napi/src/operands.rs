@@ -2,11 +2,12 @@
 
 use crate::compute::{Deliver, Running, start};
 use crate::error::{Result, bad_argument, whole};
+use crate::object::{is_pressed, post_new};
 use crate::task::Control;
 use crate::thread;
 use napi::bindgen_prelude::AsyncTask;
 use rfmalloc_core::compute::{Context, Isa, Scalar, Unwatched};
-use rfmalloc_core::{Code, Dtype, Error, Given, Piece, Store, Vector};
+use rfmalloc_core::{Code, Dtype, Error, Given, Handle, Piece, Store, Vector, Warnings, Work};
 use std::sync::Arc;
 
 /// Numbers of a record: what it is; a value (of a complex number the imaginary part in place of the names' token), or token, start and
@@ -52,6 +53,25 @@ impl Operands {
             let all = all.map(|((r, place), held)| given(r, *place, held));
             f(s, &all.collect::<rfmalloc_core::Result<Vec<_>>>()?)
         })
+    }
+
+    /// Runs work with them at once; its result ends up in the mailbox. R's warnings as bits.
+    pub(crate) fn complete<W: Work>(
+        &self,
+        store: u32,
+        threads: u32,
+        begin: impl FnOnce(&Store, &[Given<'_>]) -> rfmalloc_core::Result<W>,
+        finish: impl FnOnce(W) -> rfmalloc_core::Result<(Handle, Warnings)>,
+    ) -> Result<u32> {
+        let ctx = context(threads)?;
+        let (made, pressure, warnings) = self.run(store, |s, given| {
+            let mut work = begin(s, given)?;
+            work.run(&ctx)?;
+            let (made, warnings) = finish(work)?;
+            Ok((made, is_pressed(s), warnings.bits()))
+        })?;
+        post_new(store, made, pressure);
+        Ok(warnings)
     }
 
     /// Begins with them, in an open store, what then runs off the event loop: see [`compute`](crate::compute).
