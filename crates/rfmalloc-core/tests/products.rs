@@ -44,13 +44,12 @@ impl Case<'_> {
     /// The result's elements, with so many threads and so much memory. None if it was cancelled.
     fn run(&self, ctx: &Context<'_>, memory: Option<u64>) -> Option<Vec<f64>> {
         let len = |dim: &[u64; 2]| dim[0] * dim[1];
-        let dims = |dim| Dims { len: len(dim), dim: Some(&dim[..]), ..Dims::default() };
         let mut mx = Memory::holding(self.dtype, &bytes_of(self.x.0), true);
         let x = Operand::new(self.dtype, mx.raw());
         let mut my = self.y.map(|(y, _)| Memory::holding(self.dtype, &bytes_of(y), false));
         let y = my.as_mut().map_or(x, |memory| Operand::new(self.dtype, memory.raw()));
         let y_dim = self.y.map_or(self.x.1, |(_, dim)| dim);
-        let shape = product_shape(self.f, (self.dtype, &dims(&self.x.1)), (self.dtype, &dims(&y_dim)));
+        let shape = product_shape(self.f, (self.dtype, &extents(&self.x.1)), (self.dtype, &extents(&y_dim)));
         let shape = shape.expect("conformable");
         let mut out = Memory::new(shape.dtype, len(&shape.dim), true);
         let tiles = memory.map(|memory| Tiles { memory, mapped: [false; 3] });
@@ -131,6 +130,72 @@ fn any_number_of_threads_and_any_memory_give_the_same_bits() {
     check(Product::Cross, [300, 3000, 300], true);
     check(Product::TCross, [300, 70, 300], true);
     check(Product::TCross, [700, 3, 700], true);
+}
+
+fn extents(dim: &[u64; 2]) -> Dims<'_> {
+    Dims { len: dim[0] * dim[1], dim: Some(&dim[..]), ..Dims::default() }
+}
+
+/// Elements of a type as the bytes of a vector, and the same as complex numbers.
+fn elements_of(dtype: Dtype, seed: u64, n: usize, na_at: Option<usize>) -> (Vec<u8>, Vec<[f64; 2]>) {
+    let x = numbers(seed, 2 * n);
+    let whole = |i: usize| (x[i] * 2000.0) as i32;
+    match dtype {
+        Dtype::Integer | Dtype::Logical => {
+            let of = |i| if dtype == Dtype::Logical { whole(i) & 1 } else { whole(i) };
+            let mut ints: Vec<i32> = (0..n).map(of).collect();
+            let mut reals: Vec<[f64; 2]> = ints.iter().map(|x| [f64::from(*x), 0.0]).collect();
+            if let Some(at) = na_at {
+                (ints[at], reals[at]) = (i32::MIN, [na::na_real(), 0.0]);
+            }
+            (ints.iter().flat_map(|x| x.to_le_bytes()).collect(), reals)
+        }
+        Dtype::Numeric => (bytes_of(&x[..n]), x[..n].iter().map(|x| [*x, 0.0]).collect()),
+        _ => (bytes_of(&x), x.chunks_exact(2).map(|z| [z[0], z[1]]).collect()),
+    }
+}
+
+/// Operands of a smaller type were converted whole, however little memory was given. Converted tile by tile they must be the same numbers, NA among
+/// them, in the same places.
+#[test]
+fn operands_of_every_type_are_those_numbers_whatever_memory_is_given() {
+    let types = [Dtype::Logical, Dtype::Integer, Dtype::Numeric, Dtype::Complex];
+    let (rows, inner, cols) = (70, 5000, 30);
+    for (f, xd, yd) in [
+        (Product::Plain, [rows, inner], [inner, cols]),
+        (Product::Cross, [inner, rows], [inner, cols]),
+        (Product::TCross, [rows, inner], [cols, inner]),
+    ] {
+        for (xt, yt) in types.iter().flat_map(|x| types.iter().map(move |y| (*x, *y))) {
+            let na_at = (xt == Dtype::Integer).then_some(3 * inner + 7);
+            let (x, as_x) = elements_of(xt, 5, rows * inner, na_at);
+            let (y, as_y) = elements_of(yt, 9, inner * cols, None);
+            let wide = xt == Dtype::Complex || yt == Dtype::Complex;
+            let of = |z: &[[f64; 2]]| -> Vec<u8> {
+                z.iter()
+                    .flat_map(|z| z[..if wide { 2 } else { 1 }].iter().flat_map(|x| x.to_le_bytes()))
+                    .collect()
+            };
+            let dtype = if wide { Dtype::Complex } else { Dtype::Numeric };
+            let run = |(xt, x): (Dtype, &[u8]), (yt, y): (Dtype, &[u8]), memory: Option<u64>| {
+                let (mut mx, mut my) = (Memory::holding(xt, x, true), Memory::holding(yt, y, false));
+                let (xd, yd) = (xd.map(|n| n as u64), yd.map(|n| n as u64));
+                let shape = product_shape(f, (xt, &extents(&xd)), (yt, &extents(&yd))).expect("conformable");
+                assert_eq!(shape.dtype, dtype);
+                let mut out = Memory::new(dtype, (rows * cols) as u64, true);
+                let (x, y) = (Operand::new(xt, mx.raw()), Operand::new(yt, my.raw()));
+                let tiles = memory.map(|memory| Tiles { memory, mapped: [false; 3] });
+                let done = product(&Context::default(), f, &x, &y, &shape, tiles, out.raw());
+                assert!(done.expect("defined"), "nobody cancels");
+                out.bytes()
+            };
+            let want = run((dtype, &of(&as_x)), (dtype, &of(&as_y)), None);
+            for memory in [None, Some(1), Some(1 << 20), Some(1 << 40)] {
+                let got = run((xt, &x), (yt, &y), memory);
+                assert!(got == want, "{f:?} of {xt:?} and {yt:?} in {memory:?} bytes");
+            }
+        }
+    }
 }
 
 #[test]

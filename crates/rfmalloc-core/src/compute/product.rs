@@ -111,24 +111,30 @@ pub fn product_shape(f: Product, x: (Dtype, &Dims<'_>), y: (Dtype, &Dims<'_>)) -
     })
 }
 
-/// An operand's elements in a bank: converted into `home` if they are in another.
-fn in_bank(ctx: &Context<'_>, x: &Operand, bank: Bank, home: &mut Vec<[f64; 2]>) -> Result<Option<Span>> {
+/// An operand's elements and the bank they are in: converted to `bank` in `home` if they are in another, unless that is done tile by tile.
+fn in_bank(
+    ctx: &Context<'_>,
+    x: &Operand,
+    bank: Bank,
+    by_tiles: bool,
+    home: &mut Vec<[f64; 2]>,
+) -> Result<Option<(Span, Bank)>> {
     let width = if bank == Bank::Complex { 16 } else { 8 };
     let own = x.bank()?;
-    if own == bank && x.len != 1 {
-        return x.with_span(Some);
+    if (own == bank || by_tiles) && x.len != 1 {
+        return x.with_span(|span| Some((span, own)));
     }
     // One value has no memory of its own that outlasts a call: it is converted as well.
     home.resize((x.len as usize * width).div_ceil(16), [0.0; 2]);
     let to = Span::foreign(home.as_mut_ptr().cast(), x.len * width as u64, true);
     if x.len == 0 {
-        return Ok(Some(to));
+        return Ok(Some((to, bank)));
     }
     let mut p = Builder::default();
     let a = p.load(0, own);
     let out = p.promote(a, bank);
     let dtype = if bank == Bank::Complex { Dtype::Complex } else { Dtype::Numeric };
-    Ok(store(ctx, &p.finish(out), &[*x], dtype, x.len, to.into())?.map(|_| to))
+    Ok(store(ctx, &p.finish(out), &[*x], dtype, x.len, to.into())?.map(|_| (to, bank)))
 }
 
 /// The name of the matrix kernel in use: `"blas"` for the built-in one, or a library as it was named.
@@ -161,8 +167,8 @@ pub struct Tiles {
 
 /// Stores a product of `x` and `y` in `out`. False if it was cancelled.
 ///
-/// With `tiles` the operands are read tile by tile, the next one ahead, and the pages of what is mapped are let go; the result has the same bits.
-/// Integers and logicals are converted whole in any case. The watch is told of each of [`ProductShape::tiles`].
+/// With `tiles` the operands are read tile by tile, the next one ahead, converted on the way where they are of a smaller type, and the pages of what
+/// is mapped are let go; the result has the same bits. Without, operands of a smaller type are converted whole. The watch is told of each of [`ProductShape::tiles`].
 ///
 /// # Errors
 /// `LENGTH` if an operand or `out` is shorter than the shape says.
@@ -187,14 +193,14 @@ pub fn product(
     let bank = if shape.dtype == Dtype::Complex { Bank::Complex } else { Bank::Real };
     let same = x.is_the_same(y) && shape.x == shape.y;
     let (mut x_home, mut y_home) = (Vec::new(), Vec::new());
-    let Some(a) = in_bank(ctx, x, bank, &mut x_home)? else { return Ok(false) };
-    let b = if same { Some(a) } else { in_bank(ctx, y, bank, &mut y_home)? };
+    let Some(a) = in_bank(ctx, x, bank, tiles.is_some(), &mut x_home)? else { return Ok(false) };
+    let b = if same { Some(a) } else { in_bank(ctx, y, bank, tiles.is_some(), &mut y_home)? };
     let Some(b) = b else { return Ok(false) };
     let mapped =
         |which: usize, home: &Vec<_>| home.is_empty() && tiles.is_some_and(|tiles| tiles.mapped[which]);
-    let side = |x: Span, [rows, cols]: [u64; 2], transposed: bool, release: bool| {
+    let side = |(x, bank): (Span, Bank), [rows, cols]: [u64; 2], transposed: bool, release: bool| {
         let (down, right) = if transposed { (rows as usize, 1) } else { (1, rows as usize) };
-        product::Side { x, len: (rows * cols) as usize, down, right, first: [0; 2], release }
+        product::Side { x, bank, len: (rows * cols) as usize, down, right, first: [0; 2], release }
     };
     let a = side(a, shape.x, f == Product::Cross, mapped(0, &x_home));
     let b = side(b, shape.y, f == Product::TCross, if same { a.release } else { mapped(1, &y_home) });

@@ -1,7 +1,7 @@
 //! The one executor: runs a block program over chunks, on a pool of threads.
 //!
 //! - here: [`Context`] (how to run), [`Watch`] (who may stop it), the pool, and the loop over chunks;
-//! - `machine`: registers and the loop over instructions; `chain`: programs of a few operators of doubles, for which there is a faster loop; `elementwise`, `fold`, `scan`, `margin`, `margin_rows`, `product`, `product_plan`: what is done with
+//! - `machine`: registers and the loop over instructions; `chain`: programs of a few operators of doubles, for which there is a faster loop; `elementwise`, `fold`, `scan`, `margin`, `margin_rows`, `product`, `product_plan`, `product_side`: what is done with
 //!   the blocks; `ahead`: reading ahead of work on files.
 //!
 //! Chunks are cut by element index alone and their results are merged in index order, so any number of threads gives the same bits. Threads,
@@ -16,6 +16,7 @@ pub(crate) mod margin;
 pub(crate) mod margin_rows;
 pub(crate) mod product;
 mod product_plan;
+mod product_side;
 pub(crate) mod scan;
 
 use crate::kernels::BLOCK;

@@ -1,4 +1,4 @@
-//! Matrix products, in blocks of cells and slabs of the inner extent (`product_plan`), in core or tile by tile.
+//! Matrix products, in blocks of cells and slabs of the inner extent (`product_plan`) of operands in memory (`product_side`), in core or tile by tile.
 //!
 //! Numbers go through a matrix kernel. An element that is no finite number leaves no cell it reaches finite, so only a result with such a
 //! cell has its operands looked at: what is NaN becomes NA in the rows and columns that hold an NA, and cells that overflowed on the way are summed
@@ -7,13 +7,15 @@
 use super::Context;
 use super::ahead::{Ahead, release, with_ahead};
 use super::product_plan::{Plan, Tile};
+pub(crate) use super::product_side::Side;
+use super::product_side::{AROUND, Term};
 use crate::kernels::C64;
 use crate::kernels::exact::{Dd, two_prod};
 use crate::kernels::missing::{is_na_complex, nan_of, repair_complex};
 use crate::kernels::simd_product::{Factor, multiply};
 use crate::na::is_na;
 use crate::platform::blas::Blas;
-use crate::region::{Cells, Plain, Span, Strided};
+use crate::region::{Cells, Span, Strided};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -22,104 +24,12 @@ const TERMS: usize = 1 << 18;
 /// Elements of a side that one task looks at for what is not finite.
 const LOOK: (usize, usize) = (256, 4096);
 
-/// A page that is used brings its neighbours into the resident set: as many as the system's cache holds in one piece. So many bytes on both sides
-/// of a stretch are let go with it.
-const AROUND: u64 = 2 << 20;
-/// Bytes that a task copies of a mapped operand before it lets them go: of one stretch, and of several with gaps between.
-const COPIED: (usize, usize) = (4 << 20, 256 << 10);
-
 /// Extents of a product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Extents {
     pub(crate) rows: usize,
     pub(crate) inner: usize,
     pub(crate) cols: usize,
-}
-
-/// Where an operand's element `(i, j)` stands: at `i * down + j * right`.
-#[derive(Clone, Copy)]
-pub(crate) struct Side {
-    pub(crate) x: Span,
-    pub(crate) len: usize,
-    pub(crate) down: usize,
-    pub(crate) right: usize,
-    /// The row and column of the operand that its memory begins with: of a copy of a part.
-    pub(crate) first: [usize; 2],
-    /// Its pages may leave the resident set as soon as a tile is done: it is a file's mapping.
-    pub(crate) release: bool,
-}
-
-impl Side {
-    /// The elements from `(i, j)` on.
-    fn from<T: Plain>(&self, i: usize, j: usize) -> Strided<'_, T> {
-        let all = Strided { x: self.x.elems(0, self.len), down: self.down, right: self.right };
-        all.from(i - self.first[0], j - self.first[1])
-    }
-
-    /// The memory of elements `(rows, cols)`: where the first of their lines begins, how long each is, how far apart, and how many.
-    fn lines(&self, rows: &Range<usize>, cols: &Range<usize>) -> Lines {
-        let (along, step, across) =
-            if self.down == 1 { (rows, self.right, cols) } else { (cols, self.down, rows) };
-        Lines { first: across.start * step + along.start, len: along.len(), step, count: across.len() }
-    }
-
-    /// The stretches of memory in which elements `(rows, cols)` stand.
-    fn stretches<T: Plain>(&self, rows: &Range<usize>, cols: &Range<usize>) -> Vec<Span> {
-        let lines = self.lines(rows, cols);
-        if lines.is_whole() {
-            return vec![lines.span::<T>(self.x, 0..lines.count)];
-        }
-        (0..lines.count).map(|line| lines.span::<T>(self.x, line..line + 1)).collect()
-    }
-
-    /// A copy of elements `(rows, cols)` in `home`, whose own pages are let go line by line. None if it was cancelled.
-    fn copied<T: Plain>(
-        &self,
-        ctx: &Context<'_>,
-        rows: &Range<usize>,
-        cols: &Range<usize>,
-        home: &mut Vec<T>,
-    ) -> Option<Self> {
-        let lines = self.lines(rows, cols);
-        home.resize(lines.len * lines.count, T::default());
-        let to = Span::foreign(home.as_mut_ptr().cast(), size_of_val(&home[..]) as u64, true);
-        let nbytes = if lines.is_whole() { COPIED.0 } else { COPIED.1 };
-        let per_task = (nbytes / (lines.len * size_of::<T>()).max(1)).max(1);
-        let work = |(): &mut (), task: usize| {
-            let range = task * per_task..lines.count.min((task + 1) * per_task);
-            for line in range.clone() {
-                let width = (lines.len * size_of::<T>()) as u64;
-                to.part(line as u64 * width, width).copy_from(lines.span::<T>(self.x, line..line + 1));
-            }
-            release(lines.span::<T>(self.x, range), if lines.is_whole() { 0 } else { AROUND }, self.x);
-        };
-        ctx.tasks(lines.count.div_ceil(per_task), || (), work, |_| 0)?;
-        let (down, right) = if self.down == 1 { (1, lines.len) } else { (lines.len, 1) };
-        let first = [rows.start, cols.start];
-        Some(Self { x: to, len: home.len(), down, right, first, release: false })
-    }
-}
-
-/// Lines of elements in memory, in elements.
-struct Lines {
-    first: usize,
-    len: usize,
-    step: usize,
-    count: usize,
-}
-
-impl Lines {
-    /// Whether nothing stands between them.
-    fn is_whole(&self) -> bool {
-        self.len == self.step
-    }
-
-    /// From the first of some lines to the last.
-    fn span<T: Plain>(&self, x: Span, lines: Range<usize>) -> Span {
-        let width = size_of::<T>() as u64;
-        let len = lines.len().saturating_sub(1) * self.step + self.len;
-        x.part((self.first + lines.start * self.step) as u64 * width, len as u64 * width)
-    }
 }
 
 /// How a product is run apart from the context.
@@ -155,7 +65,7 @@ pub(crate) fn complex(ctx: &Context<'_>, a: Side, b: Side, e: Extents, out: Span
 }
 
 /// An element of a product.
-trait Cell: Factor {
+trait Cell: Factor + Term {
     /// A sum that begins with zero is never minus zero.
     fn settled(self) -> Self;
     fn plus(self, other: Self) -> Self;
@@ -233,7 +143,7 @@ impl Multiplication<'_> {
         with_ahead(|ahead| {
             let ask = |tile: Option<&Tile>, ahead: &Ahead<'_>| {
                 if let Some(tile) = tile {
-                    ahead.ask(self.stretches::<T>(tile));
+                    ahead.ask(self.stretches(tile));
                 }
             };
             let (mut a_home, mut b_home) = (Vec::new(), Vec::new());
@@ -254,7 +164,11 @@ impl Multiplication<'_> {
     fn with_copies<T: Cell>(&self, tile: &Tile, a: &mut Vec<T>, b: &mut Vec<T>) -> Option<Self> {
         let Tile { rows, inner, cols } = tile;
         let copied = |side: &Side, rows, cols, home| {
-            if side.release { side.copied(self.ctx, rows, cols, home) } else { Some(*side) }
+            if side.release || side.bank != T::BANK {
+                side.copied(self.ctx, rows, cols, home)
+            } else {
+                Some(*side)
+            }
         };
         let left = copied(&self.a, rows, inner, a)?;
         let right = if self.plan.symmetric && rows == cols {
@@ -267,24 +181,31 @@ impl Multiplication<'_> {
     }
 
     /// The memory of both operands that a tile reads, where it is a file's.
-    fn stretches<T: Plain>(&self, tile: &Tile) -> Vec<Span> {
+    fn stretches(&self, tile: &Tile) -> Vec<Span> {
         let mut all = Vec::new();
         if self.a.release {
-            all = self.a.stretches::<T>(&tile.rows, &tile.inner);
+            all = self.a.stretches(&tile.rows, &tile.inner);
         }
         if self.b.release && !(self.plan.symmetric && tile.rows == tile.cols) {
-            all.extend(self.b.stretches::<T>(&tile.inner, &tile.cols));
+            all.extend(self.b.stretches(&tile.inner, &tile.cols));
         }
         all
     }
 
     /// Lets the pages of cells leave the resident set, where they are a file's and more than an eighth of the memory that is to be kept to.
-    fn release_cells<T: Plain>(&self, rows: &Range<usize>, cols: &Range<usize>) {
+    fn release_cells<T: Term>(&self, rows: &Range<usize>, cols: &Range<usize>) {
         let Extents { rows: down, cols: right, .. } = self.plan.extents;
         if self.run.release && self.run.memory.is_some_and(|memory| self.out.nbytes() > memory / 8) {
-            let cells =
-                Side { x: self.out, len: down * right, down: 1, right: down, first: [0; 2], release: true };
-            for stretch in cells.stretches::<T>(rows, cols) {
+            let cells = Side {
+                x: self.out,
+                bank: T::BANK,
+                len: down * right,
+                down: 1,
+                right: down,
+                first: [0; 2],
+                release: true,
+            };
+            for stretch in cells.stretches(rows, cols) {
                 release(stretch, AROUND, self.out);
             }
         }
@@ -447,10 +368,9 @@ impl Multiplication<'_> {
         };
         let work = |(): &mut (), task: usize| {
             let (l, p) = range(task);
-            let x = side.x.elems::<f64>(0, side.len);
             let mut found = vec![Odd::default(); l.len()];
             let mut look = |i: usize, p: usize| {
-                let x = x.get((l.start + i) * step + p * along);
+                let x: f64 = side.get((l.start + i) * step + p * along);
                 found[i].any |= !x.is_finite();
                 found[i].na |= is_na(x);
             };
@@ -461,7 +381,7 @@ impl Multiplication<'_> {
             }
             if side.release {
                 let (rows, cols) = if side.down == step { (&l, &p) } else { (&p, &l) };
-                for stretch in side.stretches::<f64>(rows, cols) {
+                for stretch in side.stretches(rows, cols) {
                     release(stretch, AROUND, side.x);
                 }
             }
@@ -486,7 +406,6 @@ impl Multiplication<'_> {
             return Some(());
         }
         let work = |column: &mut Vec<f64>, j: usize| {
-            let (a, b) = (self.a.from::<f64>(0, 0), self.b.from::<f64>(0, 0));
             column.resize(rows, 0.0);
             self.out.load((j * rows) as u64, column);
             for (i, cell) in column.iter_mut().enumerate().filter(|(_, cell)| !cell.is_finite()) {
@@ -498,7 +417,7 @@ impl Multiplication<'_> {
                             *cell
                         }
                     }
-                    _ => exact(&a, &b, i, j, inner).unwrap_or(*cell),
+                    _ => exact(&self.a, &self.b, i, j, inner).unwrap_or(*cell),
                 };
             }
             self.out.store((j * rows) as u64, column);
@@ -513,11 +432,10 @@ impl Multiplication<'_> {
         let per_task = (TERMS / inner.max(1)).clamp(1, rows * cols);
         let range = |task: usize| task * per_task..(rows * cols).min((task + 1) * per_task);
         let work = |cells: &mut Vec<C64>, task: usize| {
-            let (a, b) = (self.a.from::<C64>(0, 0), self.b.from::<C64>(0, 0));
             cells.resize(range(task).len(), C64::default());
             self.out.load(range(task).start as u64, cells);
             for (cell, at) in cells.iter_mut().zip(range(task)).filter(|(cell, _)| !Cell::is_finite(**cell)) {
-                *cell = complex_cell(&a, &b, at % rows, at / rows, inner);
+                *cell = complex_cell(&self.a, &self.b, at % rows, at / rows, inner);
             }
             self.out.store(range(task).start as u64, cells);
         };
@@ -533,7 +451,7 @@ struct Odd {
 }
 
 /// A cell of finite operands that overflowed on its way, if it is in range after all.
-fn exact(a: &Strided<'_, f64>, b: &Strided<'_, f64>, i: usize, j: usize, inner: usize) -> Option<f64> {
+fn exact(a: &Side, b: &Side, i: usize, j: usize, inner: usize) -> Option<f64> {
     let mut sum = Dd::default();
     for p in 0..inner {
         let (hi, lo) = two_prod(a.at(i, p), b.at(p, j));
@@ -542,10 +460,10 @@ fn exact(a: &Strided<'_, f64>, b: &Strided<'_, f64>, i: usize, j: usize, inner: 
     Some(sum.round()).filter(|sum| sum.is_finite())
 }
 
-fn complex_cell(a: &Strided<'_, C64>, b: &Strided<'_, C64>, i: usize, j: usize, inner: usize) -> C64 {
+fn complex_cell(a: &Side, b: &Side, i: usize, j: usize, inner: usize) -> C64 {
     let (mut re, mut im, mut na) = (Sum::default(), Sum::default(), false);
     for p in 0..inner {
-        let (x, y) = (a.at(i, p), b.at(p, j));
+        let (x, y): (C64, C64) = (a.at(i, p), b.at(p, j));
         na |= is_na_complex(x) || is_na_complex(y);
         re.add(x[0], y[0]);
         re.add(-x[1], y[1]);

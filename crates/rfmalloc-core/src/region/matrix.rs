@@ -16,11 +16,6 @@ impl<T: Plain> Strided<'_, T> {
         reach(rows, cols, self.down, self.right).is_some_and(|last| last < self.x.len())
     }
 
-    /// Element `(i, j)`.
-    pub(crate) fn at(&self, i: usize, j: usize) -> T {
-        self.x.get(i * self.down + j * self.right)
-    }
-
     /// The matrix whose element `(0, 0)` is element `(i, j)` of this one.
     pub(crate) fn from(&self, i: usize, j: usize) -> Self {
         Self { x: self.x.rest(i * self.down + j * self.right), ..*self }
