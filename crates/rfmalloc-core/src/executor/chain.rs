@@ -7,7 +7,7 @@ use crate::compute::operand::{Operand, Scalar, Source};
 use crate::kernels::BLOCK;
 use crate::kernels::chain::{Link, Place, STRIP, Sink, Strip, passes_nan_on, walk};
 use crate::kernels::simd::Isa;
-use crate::program::{Bank, Op, Program};
+use crate::program::{Bank, Inst, Op, Program};
 use crate::region::{Elems, Span};
 
 /// A program as a chain.
@@ -42,7 +42,9 @@ impl Chain {
                 _ => return None,
             }
         }
-        (chain.links.len() > 1).then_some(chain)
+        // What is stored is what the last link computes.
+        let is_last = |inst: &Inst| inst.dst == program.result && matches!(inst.op, Op::Arith(_));
+        (chain.links.len() > 1 && program.insts.last().is_some_and(is_last)).then_some(chain)
     }
 
     /// An operand for register `dst`.
