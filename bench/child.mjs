@@ -140,6 +140,7 @@ const tasks = {
       exp: wide(() => a.exp()),
       log: wide(() => a.log()),
       sin: wide(() => a.sin()),
+      cumsum: wide(() => a.cumsum()),
       'a < b': wide(() => a.lt(b)),
       'l & m': wide(() => l.and(m)),
       small: seconds(() => x.add(y), 20_000),

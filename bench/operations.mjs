@@ -10,7 +10,7 @@ const LENGTH = 2 ** 24
 /** Of each figure in a child: the median. */
 const RUNS = 7
 
-/** What is to be reached, of numpy or numexpr at as many threads. */
+/** What is to be reached, of numpy, of numexpr at as many threads, or of a plain copy. */
 const LEAST = {
   'a + b': [['numpy', 1.3]],
   '2a + b*c - d': [
@@ -20,6 +20,7 @@ const LEAST = {
   exp: [['numpy', 1]],
   log: [['numpy', 1]],
   sin: [['numpy', 1]],
+  cumsum: [['copy', 0.5]],
   'a < b': [['numpy', 1.5]],
   'l & m': [['numpy', 1.5]],
 }
@@ -49,7 +50,7 @@ def seconds(f, n=1):
 x, y = np.arange(10.0), np.arange(10.0)
 done = {'copy': seconds(lambda: np.copyto(out, a)), 'a + b': seconds(lambda: a + b),
   'a + b out': seconds(lambda: np.add(a, b, out=out)), '2a + b*c - d': seconds(lambda: 2 * a + b * c - d),
-  'exp': seconds(lambda: np.exp(a)), 'log': seconds(lambda: np.log(a)), 'sin': seconds(lambda: np.sin(a)),
+  'cumsum': seconds(lambda: np.cumsum(a)), 'exp': seconds(lambda: np.exp(a)), 'log': seconds(lambda: np.log(a)), 'sin': seconds(lambda: np.sin(a)),
   'a < b': seconds(lambda: a < b), 'l & m': seconds(lambda: np.logical_and(l, m)), 'p & q': seconds(lambda: p & q), 'small': seconds(lambda: x + y, 20000)}
 if numexpr is not None:
     done['numexpr'] = seconds(lambda: numexpr.evaluate('2 * a + b * c - d')) / threads
@@ -65,7 +66,17 @@ function numpy(python, file, threads, places) {
 }
 
 /** Bytes that each figure touches, in vectors of doubles. */
-const STREAMS = { copy: 2, 'a + b': 3, '2a + b*c - d': 5, exp: 2, log: 2, sin: 2, 'a < b': 2.5, 'l & m': 1.5 }
+const STREAMS = {
+  copy: 2,
+  'a + b': 3,
+  '2a + b*c - d': 5,
+  exp: 2,
+  log: 2,
+  sin: 2,
+  cumsum: 2,
+  'a < b': 2.5,
+  'l & m': 1.5,
+}
 
 export function operations({ folder, runs }) {
   const file = join(folder, 'operations.fm')
@@ -85,7 +96,7 @@ export function operations({ folder, runs }) {
     const how = threads === 1 ? 'one thread' : `${threads} threads`
     for (const [name, peers] of Object.entries(LEAST)) {
       for (const [peer, least] of peers) {
-        const other = r[peer === 'numexpr' ? 'numpy numexpr' : `numpy ${name}`] ?? Number.NaN
+        const other = r[peer === 'numpy' ? `numpy ${name}` : `numpy ${peer}`] ?? Number.NaN
         const beside = [
           `${rate(name, r[name]).toFixed(1)} GB/s`,
           `${peer} ${rate(name, other).toFixed(1)} GB/s`,
@@ -97,6 +108,8 @@ export function operations({ folder, runs }) {
             `numpy into a given result ${rate(name, r['numpy a + b out'] ?? Number.NaN).toFixed(1)} GB/s`,
           )
         }
+        if (name === 'cumsum')
+          beside.push(`numpy ${rate(name, r['numpy cumsum'] ?? Number.NaN).toFixed(1)} GB/s`)
         if (name === 'l & m')
           beside.push(
             `numpy's bytes take ${((r['numpy p & q'] ?? Number.NaN) / r[name]).toFixed(2)} of our time`,
