@@ -104,9 +104,17 @@ function build(target) {
  */
 const NOT_IN_QEMU = {
   '26-many-strings': 'a million strings, several times',
+  '34-off-loop': 'several stores in one process take the address space that qemu has, and V8 is left without',
+  '38-matrices': 'measures the resident set, which is mostly qemu; R’s products are among the goldens',
   '44-shapes-model': 'thousands of random histories',
   '47-property': 'thousands of random histories',
+  '50-lists': 'several stores in one process, as above',
+  '53-csv': 'several stores in one process, as above',
+  '61-workers': 'several stores in one process, as above',
+  '64-copies': 'waits for a process that loads two addons, which takes longer there than it waits',
   '65-worker-storms': 'dozens of workers at once',
+  '66-c-api': 'compiles an addon with the compiler of this machine',
+  '80-gc': 'hundreds of stores in one process, as above',
   '81-exit': 'deadlines for the end of processes, which take many times as long',
   '82-crash': 'kills by the hundred',
   '83-damage': 'thousands of damaged files',
