@@ -5,6 +5,7 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { markdown } from '../bench/report.mjs'
+import { UNKNOWN } from '../bench/shortfalls.mjs'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
@@ -208,12 +209,15 @@ export function writeBenchPage(results) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const results = JSON.parse(readFileSync(join(root, 'bench/results.json'), 'utf8'))
   if (process.argv.includes('--check')) {
-    const old = Object.entries(benchPage(results)).filter(
+    const pages = Object.entries(benchPage(results))
+    const old = pages.filter(
       ([path, content]) =>
         !existsSync(join(root, path)) || readFileSync(join(root, path), 'utf8') !== content,
     )
     for (const [path] of old)
       console.log(`${path} is not of bench/results.json: run node scripts/bench-page.mjs`)
-    process.exitCode = old.length === 0 ? 0 : 1
+    const silent = pages.some(([, content]) => content.includes(UNKNOWN))
+    if (silent) console.log('a figure is below its target and bench/shortfalls.mjs does not say why')
+    process.exitCode = old.length === 0 && !silent ? 0 : 1
   } else writeBenchPage(results)
 }
