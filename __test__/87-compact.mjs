@@ -3,7 +3,7 @@
 import fs from 'node:fs'
 import path from 'node:path'
 import test from 'ava'
-import { openRef } from '../dist/index.js'
+import { openFmalloc, openRef } from '../dist/index.js'
 import { content, sameBits } from './helpers/bytes.mjs'
 import { freshDirectory, freshPath, freshStore, open } from './helpers/files.mjs'
 import { refuses, rejects } from './helpers/refuses.mjs'
@@ -274,14 +274,30 @@ test('an abort of a replacement gives the store back', async t => {
   t.deepEqual(store.verify(), { ok: true, faults: [] })
 })
 
+// The vectors had no names, and nobody held them: they could be collected, and a copy of nothing was done before the store was closed. A thread that
+// is kept from running may close too late in any case: then the copy is whole, and the next one is tried.
 test('closing the store ends a copy', async t => {
-  const store = freshStore(t)
-  for (let i = 0; i < 20; i++) store.vector('raw', 8 * 2 ** 20)
   const directory = freshDirectory(t)
-  const running = store.compactTo(path.join(directory, 'copy.fm'))
-  store.close()
-  await rejects(t, () => running, 'CLOSED')
-  t.deepEqual(fs.readdirSync(directory), [])
+  let ended = false
+  for (let attempt = 0; attempt < 20 && !ended; attempt++) {
+    const store = freshStore(t)
+    for (let i = 0; i < 20; i++) store.vector('raw', 8 * 2 ** 20, { name: `v${i}` }).fill(i + 1)
+    const file = path.join(directory, `copy${attempt}.fm`)
+    const running = store.compactTo(file)
+    store.close()
+    try {
+      await running
+      const copy = openFmalloc(file, { readOnly: true })
+      t.true(copy.verify().ok)
+      copy.close()
+      fs.rmSync(file)
+    } catch (e) {
+      t.is(e.code, 'ERR_FMALLOC_CLOSED')
+      ended = true
+    }
+    t.deepEqual(fs.readdirSync(directory), [])
+  }
+  t.true(ended, 'a copy went on after the store was closed')
 })
 
 test('read-only, scratch and closed stores', async t => {
