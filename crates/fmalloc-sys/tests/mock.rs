@@ -16,6 +16,7 @@ mod bindings {
 mod mock;
 
 unsafe extern "C" fn get(held: *mut c_void, n: usize) -> *mut c_void {
+    // SAFETY: both heaps are of this test and alive, no other thread has them, and what is pointed to are its own variables.
     unsafe {
         *held.cast::<usize>() += n;
         alloc(Layout::from_size_align(n, 16).unwrap()).cast()
@@ -23,6 +24,7 @@ unsafe extern "C" fn get(held: *mut c_void, n: usize) -> *mut c_void {
 }
 
 unsafe extern "C" fn put(held: *mut c_void, p: *mut c_void, n: usize) {
+    // SAFETY: both heaps are of this test and alive, no other thread has them, and what is pointed to are its own variables.
     unsafe {
         *held.cast::<usize>() -= n;
         dealloc(p.cast(), Layout::from_size_align(n, 16).unwrap());
@@ -64,11 +66,13 @@ macro_rules! both {
         {
             #[allow(unused_variables, unused_mut)]
             let (result, $($out,)*) = &mut from_c;
+            // SAFETY: both heaps are of this test and alive, no other thread has them, and what is pointed to are its own variables.
             *result = i128::from(unsafe { c::$name($t.c $(, $arg)* $(, $out)*) });
         }
         {
             #[allow(unused_variables, unused_mut)]
             let (result, $($out,)*) = &mut from_m;
+            // SAFETY: both heaps are of this test and alive, no other thread has them, and what is pointed to are its own variables.
             *result = i128::from(unsafe { mock::$name($t.m $(, $arg)* $(, $out)*) });
         }
         assert_eq!(from_c, from_m, stringify!($name));
@@ -138,12 +142,14 @@ impl Twin {
                 let half = extent(e.off, (e.len / 2).next_multiple_of(UNIT));
                 let part = if r.below(4) == 0 { half } else { e };
                 if r.below(2) == 0 {
+                    // SAFETY: both heaps are of this test and alive, no other thread has them, and what is pointed to are its own variables.
                     unsafe {
                         c::fm_free(self.c, part);
                         mock::fm_free(self.m, part);
                     }
                 } else {
                     let stamp = r.below(10);
+                    // SAFETY: both heaps are of this test and alive, no other thread has them, and what is pointed to are its own variables.
                     unsafe {
                         c::fm_retire(self.c, part, stamp);
                         mock::fm_retire(self.m, part, stamp);
@@ -169,6 +175,7 @@ impl Twin {
                 let old = self.given[i];
                 let (mut of_c, mut of_m) = (old, old);
                 let (mut zc, mut zm) = (7, 7);
+                // SAFETY: both heaps are of this test and alive, no other thread has them, and what is pointed to are its own variables.
                 let done = unsafe { c::fm_extend(self.c, &raw mut of_c, len, &raw mut zc) };
                 assert_eq!(done, unsafe { mock::fm_extend(self.m, &raw mut of_m, len, &raw mut zm) });
                 assert_eq!((of_c, zc), (of_m, zm), "fm_extend");
@@ -189,11 +196,13 @@ impl Twin {
             // What a mistaken caller gives back: the heap turns corrupt, both tell the same of it, and start again.
             16 if r.below(60) == 0 => {
                 let e = self.any(r);
+                // SAFETY: both heaps are of this test and alive, no other thread has them, and what is pointed to are its own variables.
                 unsafe {
                     c::fm_free(self.c, e);
                     mock::fm_free(self.m, e);
                 }
                 self.look();
+                // SAFETY: both heaps are of this test and alive, no other thread has them, and what is pointed to are its own variables.
                 unsafe {
                     c::fm_reset(self.c);
                     mock::fm_reset(self.m);
@@ -217,6 +226,7 @@ impl Twin {
         }
         let _ = both!(self, fm_check(), clash: fm_conflict = fm_conflict::default());
         let (mut a, mut b) = (fm_stat::default(), fm_stat::default());
+        // SAFETY: both heaps are of this test and alive, no other thread has them, and what is pointed to are its own variables.
         unsafe {
             c::fm_stats(self.c, &raw mut a);
             mock::fm_stats(self.m, &raw mut b);
@@ -238,6 +248,7 @@ fn the_mock_answers_as_the_c_sources_do() {
         let mut t = Twin { c: null_mut(), m: null_mut(), lo, hi, given: Vec::new() };
         let [of_c, of_m] =
             held.each_mut().map(|h| fm_mem { get: Some(get), put: Some(put), ctx: (&raw mut *h).cast() });
+        // SAFETY: both heaps are of this test and alive, no other thread has them, and what is pointed to are its own variables.
         assert_eq!(unsafe { c::fm_open(&raw mut t.c, &raw const of_c, lo, hi) }, 0);
         assert_eq!(unsafe { mock::fm_open(&raw mut t.m, &raw const of_m, lo, hi) }, 0);
         let mut stat = fm_stat::default();
@@ -249,6 +260,7 @@ fn the_mock_answers_as_the_c_sources_do() {
         t.look();
         for n in [0, 1] {
             // Each tells the truth about its own memory.
+            // SAFETY: both heaps are of this test and alive, no other thread has them, and what is pointed to are its own variables.
             unsafe {
                 if n == 0 {
                     c::fm_stats(t.c, &raw mut stat);
@@ -258,6 +270,7 @@ fn the_mock_answers_as_the_c_sources_do() {
             }
             assert_eq!(stat.bytes, held[n] as u64);
         }
+        // SAFETY: both heaps are of this test and alive, no other thread has them, and what is pointed to are its own variables.
         unsafe {
             c::fm_close(t.c);
             mock::fm_close(t.m);
