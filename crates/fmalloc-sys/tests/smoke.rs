@@ -8,6 +8,7 @@ use std::ptr::null_mut;
 use fmalloc_sys::*;
 
 unsafe extern "C" fn get(held: *mut c_void, n: usize) -> *mut c_void {
+    // SAFETY: `held` is the test's counter, which outlives the heap and which nobody else touches; `n` is not zero and 16 is a power of two.
     unsafe {
         *held.cast::<usize>() += n;
         alloc(Layout::from_size_align(n, 16).unwrap()).cast()
@@ -15,6 +16,7 @@ unsafe extern "C" fn get(held: *mut c_void, n: usize) -> *mut c_void {
 }
 
 unsafe extern "C" fn put(held: *mut c_void, p: *mut c_void, n: usize) {
+    // SAFETY: `held` as in `get`; `p` came from there with the same size and alignment, and is given back once.
     unsafe {
         *held.cast::<usize>() -= n;
         dealloc(p.cast(), Layout::from_size_align(n, 16).unwrap());
@@ -34,14 +36,17 @@ fn with_heap(f: impl FnOnce(*mut fm)) {
     let mut held = 0_usize;
     let mem = fm_mem { get: Some(get), put: Some(put), ctx: (&raw mut held).cast() };
     let mut heap = null_mut();
+    // SAFETY: the heap and its memory are of this test and alive, no other thread has them, and what is pointed to are its own variables.
     assert_eq!(unsafe { fm_open(&raw mut heap, &raw const mem, 4096, 1 << 20) }, 0);
     f(heap);
+    // SAFETY: the heap was opened above and is not used again.
     unsafe { fm_close(heap) };
     assert_eq!(held, 0);
 }
 
 #[test]
 fn a_heap_lives_its_life() {
+    // SAFETY: the heap and its memory are of this test and alive, no other thread has them, and what is pointed to are its own variables.
     with_heap(|heap| unsafe {
         let live = [extent(65_536, 4096), extent(4096, 64)];
         assert_eq!(fm_load(heap, live.as_ptr(), [7, 8].as_ptr(), 2), 0);
@@ -80,6 +85,7 @@ fn a_heap_lives_its_life() {
 
 #[test]
 fn overlapping_extents_name_both_owners() {
+    // SAFETY: the heap and its memory are of this test and alive, no other thread has them, and what is pointed to are its own variables.
     with_heap(|heap| unsafe {
         let live = [extent(8192, 128), extent(8256, 64)];
         let mut clash = fm_conflict::default();
@@ -91,6 +97,7 @@ fn overlapping_extents_name_both_owners() {
 
 #[test]
 fn a_double_free_is_refused_and_reported() {
+    // SAFETY: the heap and its memory are of this test and alive, no other thread has them, and what is pointed to are its own variables.
     with_heap(|heap| unsafe {
         assert_eq!(fm_ready(heap, null_mut()), 0);
         fm_free(heap, extent(8192, 64));
